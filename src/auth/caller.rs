@@ -1,0 +1,56 @@
+//! Who calls: a type that only this module's parent can make, and that the inner code demands.
+
+use std::sync::Arc;
+
+use tokio::time::Instant;
+use uuid::Uuid;
+
+/// The database role that a call works as. There are no others: `service_role` is never one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// A public method, called without a token.
+    Anon,
+    /// A signed-in user, anonymous sign-ins included.
+    Authenticated,
+}
+
+impl Role {
+    /// The role's name in PostgreSQL.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Anon => "anon",
+            Self::Authenticated => "authenticated",
+        }
+    }
+}
+
+/// The verified caller of one call. Its fields are filled by `auth` alone.
+#[derive(Clone, Debug)]
+pub struct Caller {
+    pub(super) role: Role,
+    pub(super) id: Option<Uuid>,
+    pub(super) claims: Arc<str>,
+    pub(super) deadline: Instant,
+}
+
+impl Caller {
+    /// The role that the caller's queries run as.
+    pub fn role(&self) -> Role {
+        self.role
+    }
+
+    /// The user's id (`auth.users.id`, the token's `sub`); `None` without a token.
+    pub fn id(&self) -> Option<Uuid> {
+        self.id
+    }
+
+    /// The verified claims as JSON text: what `auth.jwt()` returns in a policy.
+    pub fn claims(&self) -> &str {
+        &self.claims
+    }
+
+    /// When the call's answer is no longer wanted.
+    pub fn deadline(&self) -> Instant {
+        self.deadline
+    }
+}

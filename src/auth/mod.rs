@@ -1,0 +1,5 @@
+//! `Authorization` → [`Caller`].
+
+mod caller;
+
+pub use caller::{Caller, Role};

@@ -1,0 +1,1 @@
+//! Work in PostgreSQL, as the caller and as nobody else.

@@ -1,0 +1,26 @@
+//! The backend that a Supabase project puts beside itself.
+//!
+//! A call's way, from the socket to PostgreSQL, is the order of these modules:
+//!
+//! ```text
+//! server        accepts connections
+//! app           the layer stack: observe → decide → translate → may refuse → the service
+//! wires         which wire, which RPC; JSON and gRPC-Web to gRPC; framing, deadline, panic guard
+//! auth          token → Caller; what the method requires
+//! user_service  the RPCs
+//! db            one transaction as this caller
+//! ```
+
+#![deny(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "bad input and bad days end in a Status, never in a panic"
+)]
+
+pub mod auth;
+pub mod db;
+pub mod error;
+pub mod proto;
+pub mod wires;

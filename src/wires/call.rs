@@ -1,0 +1,90 @@
+//! What is known of a call, in its request's extensions.
+
+use std::sync::{Arc, OnceLock};
+
+use prost_reflect::MethodDescriptor;
+use tokio::time::Instant;
+use tonic::Code;
+
+/// The protocol that a client speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Wire {
+    /// gRPC over HTTP/2.
+    Grpc,
+    /// gRPC-Web, binary or text.
+    GrpcWeb,
+    /// HTTP/JSON.
+    Json,
+}
+
+impl Wire {
+    /// The name in logs and metrics.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Grpc => "grpc",
+            Self::GrpcWeb => "grpc-web",
+            Self::Json => "json",
+        }
+    }
+}
+
+/// The wire and the RPC of a request, as decided in the one place that decides.
+#[derive(Clone, Debug)]
+pub struct Call {
+    wire: Wire,
+    method: MethodDescriptor,
+    path: Arc<str>,
+}
+
+impl Call {
+    /// The protocol that the client speaks.
+    pub fn wire(&self) -> Wire {
+        self.wire
+    }
+
+    /// The RPC's descriptor.
+    pub fn method(&self) -> &MethodDescriptor {
+        &self.method
+    }
+
+    /// The RPC's path on the gRPC wire, `/package.Service/Method`.
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+}
+
+/// When the answer to a call is no longer wanted. Put into the request by the deadline layer.
+#[derive(Clone, Copy, Debug)]
+pub struct Deadline(pub Instant);
+
+/// How a call ended.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// The gRPC status code, on every wire.
+    pub code: Code,
+    /// `ErrorInfo.reason`, where the call failed with one.
+    pub reason: Option<String>,
+}
+
+/// A place for what the inner layers find out and an outer one wants to log and count. Whoever
+/// observes puts one into the request's extensions; each part is filled once.
+#[derive(Clone, Debug, Default)]
+pub struct Record(Arc<Entries>);
+
+#[derive(Debug, Default)]
+struct Entries {
+    call: OnceLock<Call>,
+    outcome: OnceLock<Outcome>,
+}
+
+impl Record {
+    /// The wire and the RPC, once decided; `None` where no RPC was found.
+    pub fn call(&self) -> Option<&Call> {
+        self.0.call.get()
+    }
+
+    /// How the call ended; `None` while it has not, or when the client went away.
+    pub fn outcome(&self) -> Option<&Outcome> {
+        self.0.outcome.get()
+    }
+}
