@@ -18,9 +18,16 @@
     clippy::indexing_slicing,
     reason = "bad input and bad days end in a Status, never in a panic"
 )]
+#![deny(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "what is to be said goes to the log, through tracing, or is returned"
+)]
 
 pub mod auth;
 pub mod db;
 pub mod error;
 pub mod proto;
 pub mod wires;
+pub mod server;
+pub mod tls;
