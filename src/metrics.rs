@@ -4,17 +4,19 @@ use std::{fmt, sync::atomic::AtomicU64, time::Duration};
 
 use prometheus_client::{
     collector::Collector,
-    encoding::{EncodeLabelSet, text},
+    encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric as _, text},
     metrics::{
-        counter::Counter,
+        MetricType,
+        counter::{ConstCounter, Counter},
         family::Family,
+        gauge::ConstGauge,
         histogram::{Histogram, exponential_buckets},
     },
-    registry::{Prefix, Registry},
+    registry::Registry,
 };
 use tonic::Code;
 
-use crate::wires::Wire;
+use crate::{auth::Auth, db::Db, wires::Wire};
 
 /// The content type of [`Metrics::render`].
 pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -55,10 +57,9 @@ impl fmt::Debug for Metrics {
 }
 
 impl Metrics {
-    /// All at zero. `others` are read anew whenever the metrics are rendered.
-    pub fn new(others: Vec<Box<dyn Collector>>) -> Self {
-        let mut registry =
-            Registry::with_labels_and_prefix_as(Prefix::from("user_service".to_owned()));
+    /// All at zero.
+    pub fn new(elsewhere: impl Collector) -> Self {
+        let mut registry = Registry::with_prefix("user_service");
         let requests = Family::default();
         registry.register("requests", "Calls that have ended", requests.clone());
         let seconds: Family<_, _, fn() -> Histogram> =
@@ -66,9 +67,7 @@ impl Metrics {
         registry.register("request_seconds", "How long calls took, in seconds", seconds.clone());
         let refusals = Family::default();
         registry.register("refusals", "Calls that failed, by reason", refusals.clone());
-        for other in others {
-            registry.register_collector(other);
-        }
+        registry.register_collector(Box::new(elsewhere));
         Self { registry, requests, seconds, refusals }
     }
 
@@ -97,6 +96,57 @@ impl Metrics {
         // Writing into a String cannot fail.
         let _ = text::encode(&mut page, &self.registry);
         page
+    }
+}
+
+/// What is counted elsewhere, read whenever the metrics are rendered.
+pub struct Elsewhere {
+    /// Token cache and key set.
+    pub auth: Auth,
+    /// Connections.
+    pub db: Db,
+}
+
+impl fmt::Debug for Elsewhere {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Elsewhere").finish_non_exhaustive()
+    }
+}
+
+impl Collector for Elsewhere {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        let counts = self.auth.counts();
+        let mut count = |name, help, label: &'static str, values: [(&'static str, u64); 2]| {
+            let mut family = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
+            values.into_iter().try_for_each(|(value, count)| {
+                ConstCounter::new(count).encode(family.encode_family(&[(label, value)])?)
+            })
+        };
+        count(
+            "token_cache",
+            "Tokens that were or were not found verified",
+            "result",
+            [("hit", counts.cache_hits()), ("miss", counts.cache_misses())],
+        )?;
+        count(
+            "jwks_fetches",
+            "Fetches of the project's keys",
+            "result",
+            [("ok", counts.fetches()), ("failed", counts.failed_fetches())],
+        )?;
+        let connections = self.db.connections();
+        let mut family = encoder.encode_descriptor(
+            "pool_connections",
+            "Connections to the database, and calls that wait for one",
+            None,
+            MetricType::Gauge,
+        )?;
+        let waiting = i64::try_from(connections.waiting).unwrap_or(i64::MAX);
+        [("idle", connections.idle.into()), ("busy", connections.busy.into()), ("waiting", waiting)]
+            .into_iter()
+            .try_for_each(|(state, connections): (_, i64)| {
+                ConstGauge::new(connections).encode(family.encode_family(&[("state", state)])?)
+            })
     }
 }
 

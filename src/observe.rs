@@ -1,7 +1,6 @@
 //! Observes every call from outside: a request id, a span, one log line and the counters.
 
 use std::{
-    convert::Infallible,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
@@ -12,13 +11,12 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
 use http_body::{Body as _, Frame, SizeHint};
 use tonic::{Code, Status, body::Body};
-use tower::Service;
 use tracing::{Instrument as _, Span, field};
 use uuid::Uuid;
 
 use crate::{
     metrics::{Metrics, code_name},
-    wires::Record,
+    wires::{Inner, Record, Step},
 };
 
 /// The header that carries the request id, in and out.
@@ -26,53 +24,35 @@ pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// The longest request id that is taken over from a client.
 const MAX_REQUEST_ID: usize = 128;
 
-/// The layer. See the module.
+/// The step. See the module.
 #[derive(Clone, Debug)]
-pub struct Observe<S> {
-    inner: S,
+pub struct Observe {
     metrics: Arc<Metrics>,
 }
 
-impl<S> Observe<S> {
-    /// Observes `inner`.
-    pub fn new(inner: S, metrics: Arc<Metrics>) -> Self {
-        Self { inner, metrics }
+impl Observe {
+    /// Counts into these metrics.
+    pub fn new(metrics: Arc<Metrics>) -> Self {
+        Self { metrics }
     }
 }
 
-type Future<T> = Pin<Box<dyn std::future::Future<Output = T> + Send>>;
-
-impl<S> Service<Request<Body>> for Observe<S>
-where
-    S: Service<Request<Body>, Response = Response<Body>, Error = Infallible>,
-    S::Future: Send + 'static,
-{
-    type Response = Response<Body>;
-    type Error = Infallible;
-    type Future = Future<Result<Self::Response, Infallible>>;
-
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        self.inner.poll_ready(cx)
-    }
-
-    fn call(&mut self, mut request: Request<Body>) -> Self::Future {
+impl Step for Observe {
+    async fn run<S: Inner>(self, mut request: Request<Body>, mut inner: S) -> Response<Body> {
         let id = request_id(request.headers());
-        let trace = trace_id(request.headers());
         let span = tracing::info_span!(
             "call",
             request_id = id.to_str().unwrap_or_default(),
-            trace_id = trace,
+            trace_id = trace_id(request.headers()),
             user = field::Empty, // auth records it
         );
         let record = Record::default();
         request.extensions_mut().insert(record.clone());
-        let line = Line { record, started: Instant::now(), metrics: self.metrics.clone(), span };
-        let answered = self.inner.call(request).instrument(line.span.clone());
-        Box::pin(async move {
-            let mut response = answered.await?;
-            response.headers_mut().insert(REQUEST_ID, id);
-            Ok(response.map(|body| Body::new(Observed { body, line })))
-        })
+        // It stands before the answer: a client that goes away while waiting drops it, too.
+        let line = Line { record, started: Instant::now(), metrics: self.metrics, span };
+        let Ok(mut response) = inner.call(request).instrument(line.span.clone()).await;
+        response.headers_mut().insert(REQUEST_ID, id);
+        response.map(|body| Body::new(Observed { body, line }))
     }
 }
 

@@ -11,22 +11,25 @@ use bytes::Bytes;
 use http::{HeaderMap, Request, Response};
 use http_body::{Frame, SizeHint};
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
-use tonic::{Status, body::Body};
+use tonic::{Status, body::Body, server::NamedService};
 use tower::Service;
 
-use crate::error::{Error, Reason};
+use crate::{
+    error::{Error, Reason},
+    wires::{Inner, Step},
+};
 
 /// Refuses new calls once the port is closing: `SHUTTING_DOWN`, which clients may retry elsewhere.
 #[derive(Clone, Debug)]
-pub struct RefuseWhenClosing<S> {
-    inner: S,
-    closing: CancellationToken,
-}
+pub struct RefuseWhenClosing(pub CancellationToken);
 
-impl<S> RefuseWhenClosing<S> {
-    /// Guards `inner` until `closing`.
-    pub fn new(inner: S, closing: CancellationToken) -> Self {
-        Self { inner, closing }
+impl Step for RefuseWhenClosing {
+    async fn run<S: Inner>(self, request: Request<Body>, mut inner: S) -> Response<Body> {
+        if self.0.is_cancelled() {
+            return refusal().into_http();
+        }
+        let Ok(response) = inner.call(request).await;
+        response
     }
 }
 
@@ -47,25 +50,8 @@ impl<S> EndStreamsWhenClosing<S> {
 
 type Future = Pin<Box<dyn std::future::Future<Output = Result<Response<Body>, Infallible>> + Send>>;
 
-impl<S> Service<Request<Body>> for RefuseWhenClosing<S>
-where
-    S: Service<Request<Body>, Response = Response<Body>, Error = Infallible>,
-    S::Future: Send + 'static,
-{
-    type Response = Response<Body>;
-    type Error = Infallible;
-    type Future = Future;
-
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        self.inner.poll_ready(cx)
-    }
-
-    fn call(&mut self, request: Request<Body>) -> Future {
-        if self.closing.is_cancelled() {
-            return Box::pin(async { Ok(refusal().into_http()) });
-        }
-        Box::pin(self.inner.call(request))
-    }
+impl<S: NamedService> NamedService for EndStreamsWhenClosing<S> {
+    const NAME: &'static str = S::NAME;
 }
 
 impl<S> Service<Request<Body>> for EndStreamsWhenClosing<S>

@@ -3,21 +3,50 @@
 use tonic::{Request, Response, Status};
 
 use crate::{
-    auth::{self, Caller},
+    auth::{Auth, Caller, Guarded, Sessions},
     db::{Db, users},
     error::{Error, Reason},
     proto::user::v1::{
         GetNameRequest, GetNameResponse, UpdateNameRequest, UpdateNameResponse,
-        user_service_server,
+        user_service_server::{self, UserServiceServer},
     },
 };
 
 /// The longest name, in Unicode scalar values.
 const MAX_NAME: usize = 200;
 
-/// The RPCs. Built behind its guard by [`guarded`] and in no other way.
-struct UserService {
+/// The RPCs. Built behind their guard by [`guarded`] and in no other way.
+#[derive(Debug)]
+pub struct UserService {
     db: Db,
+}
+
+/// The service behind its guard: no call reaches an RPC without a [`Caller`].
+pub fn guarded(
+    db: Db,
+    auth: &Auth,
+    sessions: Sessions,
+) -> Guarded<UserServiceServer<UserService>> {
+    auth.guard(UserServiceServer::new(UserService { db }), sessions)
+}
+
+#[tonic::async_trait]
+impl user_service_server::UserService for UserService {
+    async fn get_name(
+        &self,
+        request: Request<GetNameRequest>,
+    ) -> Result<Response<GetNameResponse>, Status> {
+        let (caller, _) = Caller::take(request)?;
+        Ok(Response::new(self.name(&caller).await?))
+    }
+
+    async fn update_name(
+        &self,
+        request: Request<UpdateNameRequest>,
+    ) -> Result<Response<UpdateNameResponse>, Status> {
+        let (caller, request) = Caller::take(request)?;
+        Ok(Response::new(self.rename(&caller, request).await?))
+    }
 }
 
 impl UserService {

@@ -2,8 +2,10 @@
 //! is wrong is reported all at once.
 
 mod command;
+mod database;
 mod reader;
 mod settings;
+mod tokens;
 
 use std::{
     io::IsTerminal as _,
@@ -48,6 +50,8 @@ pub struct Config {
     pub database: db::Settings,
     /// Whose tokens are good.
     pub auth: auth::Settings,
+    /// How long a session's state is believed; `None` where sessions are not checked.
+    pub session_check: Option<Duration>,
     /// What each call may take.
     pub app: app::Settings,
     /// What each connection may take.
@@ -78,19 +82,21 @@ pub fn serve(lookup: Lookup<'_>) -> Result<Config, Problems> {
         // Each part is read whether or not another failed: only then is every problem seen.
         let (listen, admin, tls) =
             (listen(&mut reader), optional_address(&mut reader, &ADMIN_ADDR), tls(&mut reader));
-        let database = database(&mut reader, &DATABASE_URL);
-        let auth = auth(&mut reader);
+        let database = database::read(&mut reader, &DATABASE_URL);
+        let tokens = tokens::read(&mut reader);
         let app = app(&mut reader);
         let connections = connections(&mut reader);
         let shutdown_delay = reader.duration(&SHUTDOWN_DELAY);
         let log = log(&mut reader);
         not_yet(&mut reader);
+        let (auth, session_check) = tokens?;
         Some(Config {
             listen: listen?,
             admin: admin?,
             tls: tls?,
             database: database?,
-            auth: auth?,
+            auth,
+            session_check,
             app: app?,
             connections: connections?,
             shutdown_delay: shutdown_delay?,
@@ -105,7 +111,7 @@ pub fn migrate(lookup: Lookup<'_>) -> Result<(db::Settings, Log), Problems> {
     let mut reader = Reader::new(lookup);
     let of_its_own = reader.given(&MIGRATE_DATABASE_URL).is_some();
     let url = if of_its_own { &MIGRATE_DATABASE_URL } else { &DATABASE_URL };
-    let (database, log) = (database(&mut reader, url), log(&mut reader));
+    let (database, log) = (database::read(&mut reader, url), log(&mut reader));
     finish(database.zip(log), reader)
 }
 

@@ -26,7 +26,12 @@ impl<'a> Reader<'a> {
 
     /// Notes a problem with a setting and what to do about it.
     pub fn problem(&mut self, setting: &Setting, text: impl Display) {
-        self.problems.push(format!("{}: {text}", setting.name));
+        self.add(format!("{} {text}", setting.name));
+    }
+
+    /// Notes a problem that names its setting itself.
+    pub fn add(&mut self, problem: String) {
+        self.problems.push(problem);
     }
 
     /// The value as it was given; empty is absent, as in many a deployment's templates.
@@ -52,7 +57,7 @@ impl<'a> Reader<'a> {
         match parse(text.trim()) {
             Ok(value) => Some(value),
             Err(why) => {
-                self.problem(setting, format_args!("`{text}` {why}"));
+                self.problem(setting, format_args!("is `{text}`, which {why}"));
                 None
             }
         }
@@ -124,7 +129,8 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn variable(&self, name: &str) -> Option<String> {
+    /// The variable as it is, if it says anything.
+    pub fn variable(&self, name: &str) -> Option<String> {
         (self.lookup)(name).filter(|value| !value.trim().is_empty())
     }
 }
