@@ -1,6 +1,6 @@
 //! Who calls: a type that only this module's parent can make, and that the inner code demands.
 
-use std::sync::Arc;
+use std::{fmt, sync::Arc};
 
 use tokio::time::Instant;
 use uuid::Uuid;
@@ -25,10 +25,11 @@ impl Role {
 }
 
 /// The verified caller of one call. Its fields are filled by `auth` alone.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Caller {
     pub(super) role: Role,
     pub(super) id: Option<Uuid>,
+    pub(super) session: Option<Uuid>,
     pub(super) claims: Arc<str>,
     pub(super) deadline: Instant,
 }
@@ -52,5 +53,16 @@ impl Caller {
     /// When the call's answer is no longer wanted.
     pub fn deadline(&self) -> Instant {
         self.deadline
+    }
+}
+
+/// Without the claims: they hold names and addresses.
+impl fmt::Debug for Caller {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Caller")
+            .field("role", &self.role)
+            .field("id", &self.id)
+            .field("deadline", &self.deadline)
+            .finish_non_exhaustive()
     }
 }
