@@ -7,7 +7,7 @@ use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode, heade
 use tokio_util::sync::CancellationToken;
 use tonic::{body::Body, service::RoutesBuilder};
 use tonic_health::pb::health_server::{Health, HealthServer};
-use tower::{Layer as _, ServiceBuilder, ServiceExt as _, service_fn, util::BoxCloneSyncService};
+use tower::{Layer as _, ServiceBuilder, ServiceExt, service_fn, util::BoxCloneSyncService};
 use tower_http::{
     catch_panic::CatchPanicLayer,
     cors::{AllowOrigin, CorsLayer},
@@ -92,7 +92,9 @@ pub fn new<H: Health>(
     if settings.reflection {
         add_reflection(&mut services, api, &closing);
     }
-    let routes = services.routes().prepare().map_response(|response| response.map(Body::new));
+    let routes = services.routes().prepare();
+    let routes =
+        ServiceExt::<Request<Body>>::map_response(routes, |response| response.map(Body::new));
 
     // What may refuse a call speaks gRPC Status, and the translators give it each wire's shape.
     let calls = ServiceBuilder::new()
@@ -112,7 +114,8 @@ pub fn new<H: Health>(
         .map_response(|response: Response<_>| response.map(Body::new))
         .layer(CatchPanicLayer::custom(panicked))
         .service(pages);
-    let cors = with_cors(cors(&settings.cors, api.http_methods()), BoxCloneSyncService::new(guarded));
+    let cors =
+        with_cors(cors(&settings.cors, api.http_methods()), BoxCloneSyncService::new(guarded));
     BoxCloneSyncService::new(observer.layer(cors))
 }
 

@@ -25,7 +25,8 @@ fn cap() -> Targets {
 /// Starts logging. To be called once, by `main`.
 pub fn start(log: &Log) {
     // Checked when the settings were read; the default is what remains.
-    let wanted = log.filter.parse::<Targets>().unwrap_or_else(|_| Targets::new().with_default(Level::INFO));
+    let wanted =
+        log.filter.parse::<Targets>().unwrap_or_else(|_| Targets::new().with_default(Level::INFO));
     let lines = fmt::layer().with_writer(io::stderr);
     let lines = match log.format {
         LogFormat::Pretty => lines.with_target(false).boxed(),

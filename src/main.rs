@@ -9,7 +9,7 @@ use tokio::{
     signal::unix::{SignalKind, signal},
 };
 use user_service::{
-    config::{self, Command, Config, Problems},
+    config::{self, Command, Config, Log, Problems},
     db, logging, serve,
 };
 
@@ -47,6 +47,11 @@ async fn serve(config: Config) -> Result<(), String> {
     };
     let shutdown = terminated().map_err(|error| format!("cannot listen for signals: {error}"))?;
     serve::run(config, listener, admin, shutdown).await.map_err(|error| error.to_string())
+}
+
+async fn migrate(database: db::Settings, log: Log) -> Result<(), String> {
+    logging::start(&log);
+    db::migrate(&database, |line| say(&line)).await.map_err(|error| error.to_string())
 }
 
 async fn bind(setting: &str, address: SocketAddr) -> Result<TcpListener, String> {

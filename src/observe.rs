@@ -9,7 +9,7 @@ use std::{
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
-use http_body::{Body as _, Frame, SizeHint};
+use http_body::{Frame, SizeHint};
 use tonic::{Code, Status, body::Body};
 use tracing::{Instrument as _, Span, field};
 use uuid::Uuid;
@@ -59,7 +59,9 @@ impl Step for Observe {
 /// The client's request id where it is plain and short, else a new one.
 fn request_id(headers: &HeaderMap) -> HeaderValue {
     let plain = |id: &&HeaderValue| {
-        !id.is_empty() && id.len() <= MAX_REQUEST_ID && id.as_bytes().iter().all(u8::is_ascii_graphic)
+        !id.is_empty()
+            && id.len() <= MAX_REQUEST_ID
+            && id.as_bytes().iter().all(u8::is_ascii_graphic)
     };
     headers.get(REQUEST_ID).filter(plain).cloned().unwrap_or_else(|| {
         HeaderValue::from_str(&Uuid::new_v4().to_string())

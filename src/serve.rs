@@ -7,11 +7,11 @@ use std::{
 };
 
 use axum::routing::get;
-use http::{Response, header::CONTENT_TYPE};
+use http::{Request, header::CONTENT_TYPE};
 use tokio::{net::TcpListener, task::JoinSet, time::sleep};
 use tokio_util::sync::CancellationToken;
 use tonic::{body::Body, service::RoutesBuilder};
-use tower::{ServiceExt as _, util::BoxCloneSyncService};
+use tower::{ServiceExt, util::BoxCloneSyncService};
 
 use crate::{
     app::{self, Shared},
@@ -52,28 +52,16 @@ pub async fn run(
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), Error> {
     let api = app::api(proto::DESCRIPTORS, &config.app).map_err(text)?;
-    let clock = Clock::system();
-    let auth = Auth::new(config.auth, api.pool(), clock.clone()).map_err(text)?;
+    let auth = Auth::new(config.auth, api.pool(), Clock::system()).map_err(text)?;
     let tls = config.tls.map(Tls::open).transpose().map_err(text)?;
     let db = Db::new(config.database);
-    let sessions = match config.session_check {
-        None => Sessions::unchecked(),
-        Some(ttl) => {
-            let db = db.clone();
-            Sessions::checked(ttl, clock, move |session| {
-                let db = db.clone();
-                async move { Ok(db.session_standing(session).await?) }
-            })
-        }
-    };
-
     let metrics = Arc::new(Metrics::new(Elsewhere { auth: auth.clone(), db: db.clone() }));
     let (reporter, health) = tonic_health::server::health_reporter();
     let readiness = Readiness::new(reporter, &[user_service_server::SERVICE_NAME]).await;
     let closing = CancellationToken::new();
 
     let mut services = RoutesBuilder::default();
-    services.add_service(user_service::guarded(db.clone(), &auth, sessions));
+    services.add_service(user_service::guarded(db.clone(), &auth, Sessions::unchecked()));
     let observer = StepLayer(Observe::new(metrics.clone()));
     let shared =
         Shared { health, readiness: readiness.clone(), observer, closing: closing.clone() };
@@ -118,7 +106,9 @@ pub async fn run(
 fn operators_pages(readiness: &Readiness, metrics: Arc<Metrics>) -> App {
     let page = async move || ([(CONTENT_TYPE, metrics::CONTENT_TYPE)], metrics.render());
     let pages = readiness.pages().route("/metrics", get(page));
-    BoxCloneSyncService::new(pages.map_response(|response: Response<_>| response.map(Body::new)))
+    let pages =
+        ServiceExt::<Request<Body>>::map_response(pages, |response| response.map(Body::new));
+    BoxCloneSyncService::new(pages)
 }
 
 fn text(error: impl fmt::Display) -> Error {

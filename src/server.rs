@@ -82,13 +82,8 @@ pub async fn run(
     let connections = TaskTracker::new();
     let drain = CancellationToken::new();
     let abort = CancellationToken::new();
-    let shared = Arc::new(Shared {
-        http: http(&settings),
-        settings,
-        tls,
-        app,
-        drain: drain.clone(),
-    });
+    let shared =
+        Arc::new(Shared { http: http(&settings), settings, tls, app, drain: drain.clone() });
 
     loop {
         let accepted = tokio::select! {

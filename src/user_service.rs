@@ -16,17 +16,12 @@ use crate::{
 const MAX_NAME: usize = 200;
 
 /// The RPCs. Built behind their guard by [`guarded`] and in no other way.
-#[derive(Debug)]
 pub struct UserService {
     db: Db,
 }
 
 /// The service behind its guard: no call reaches an RPC without a [`Caller`].
-pub fn guarded(
-    db: Db,
-    auth: &Auth,
-    sessions: Sessions,
-) -> Guarded<UserServiceServer<UserService>> {
+pub fn guarded(db: Db, auth: &Auth, sessions: Sessions) -> Guarded<UserServiceServer<UserService>> {
     auth.guard(UserServiceServer::new(UserService { db }), sessions)
 }
 

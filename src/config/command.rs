@@ -59,16 +59,18 @@ fn parser() -> clap::Command {
         .version(env!("CARGO_PKG_VERSION"))
         .after_help(format!("{}\n\n{EXAMPLES}", secrets()))
         .max_term_width(100)
-        .subcommand(clap::Command::new("serve").about("Serves until SIGTERM or Ctrl-C (the default)"))
         .subcommand(
-            clap::Command::new("migrate")
-                .about("Makes what is missing in the database; what a project already has stays as it is"),
+            clap::Command::new("serve").about("Serves until SIGTERM or Ctrl-C (the default)"),
         )
+        .subcommand(clap::Command::new("migrate").about(
+            "Makes what is missing in the database; what a project already has stays as it is",
+        ))
         .args(flags)
 }
 
 fn help(setting: &Setting) -> String {
-    let default = setting.default.map(|default| format!(" [default: {default}]")).unwrap_or_default();
+    let default =
+        setting.default.map(|default| format!(" [default: {default}]")).unwrap_or_default();
     format!("{}{default} [env: {}]", setting.help, setting.name)
 }
 

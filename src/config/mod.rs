@@ -50,8 +50,6 @@ pub struct Config {
     pub database: db::Settings,
     /// Whose tokens are good.
     pub auth: auth::Settings,
-    /// How long a session's state is believed; `None` where sessions are not checked.
-    pub session_check: Option<Duration>,
     /// What each call may take.
     pub app: app::Settings,
     /// What each connection may take.
@@ -89,14 +87,12 @@ pub fn serve(lookup: Lookup<'_>) -> Result<Config, Problems> {
         let shutdown_delay = reader.duration(&SHUTDOWN_DELAY);
         let log = log(&mut reader);
         not_yet(&mut reader);
-        let (auth, session_check) = tokens?;
         Some(Config {
             listen: listen?,
             admin: admin?,
             tls: tls?,
             database: database?,
-            auth,
-            session_check,
+            auth: tokens?,
             app: app?,
             connections: connections?,
             shutdown_delay: shutdown_delay?,
@@ -124,7 +120,7 @@ fn finish<T>(value: Option<T>, reader: Reader<'_>) -> Result<T, Problems> {
 
 /// Settings whose work is still to come stop the start: one that is ignored is worse than none.
 fn not_yet(reader: &mut Reader<'_>) {
-    for setting in [&DOCS, &EXPLORER] {
+    for setting in [&SESSION_CHECK, &DOCS, &EXPLORER] {
         if reader.switch(setting) == Some(true) {
             reader.problem(setting, "is not there yet: leave it off");
         }
@@ -203,7 +199,10 @@ fn origins(text: &str) -> Result<app::Origins, String> {
     if text == "*" {
         return Ok(app::Origins::All);
     }
-    text.split(',').map(|item| origin(item.trim())).collect::<Result<_, _>>().map(app::Origins::These)
+    text.split(',')
+        .map(|item| origin(item.trim()))
+        .collect::<Result<_, _>>()
+        .map(app::Origins::These)
 }
 
 /// A serialized origin (RFC 6454, section 6.2): what browsers send, so that it can be compared.

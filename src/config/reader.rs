@@ -8,34 +8,34 @@ use super::settings::Setting;
 pub type Lookup<'a> = &'a dyn Fn(&str) -> Option<String>;
 
 /// Reads values one by one; what is wrong is gathered, not returned, so that all is said at once.
-pub struct Reader<'a> {
+pub(super) struct Reader<'a> {
     lookup: Lookup<'a>,
     problems: Vec<String>,
 }
 
 impl<'a> Reader<'a> {
     /// A reader with no problems so far.
-    pub fn new(lookup: Lookup<'a>) -> Self {
+    pub(super) fn new(lookup: Lookup<'a>) -> Self {
         Self { lookup, problems: Vec::new() }
     }
 
     /// Everything that was wrong.
-    pub fn problems(self) -> Vec<String> {
+    pub(super) fn problems(self) -> Vec<String> {
         self.problems
     }
 
     /// Notes a problem with a setting and what to do about it.
-    pub fn problem(&mut self, setting: &Setting, text: impl Display) {
+    pub(super) fn problem(&mut self, setting: &Setting, text: impl Display) {
         self.add(format!("{} {text}", setting.name));
     }
 
     /// Notes a problem that names its setting itself.
-    pub fn add(&mut self, problem: String) {
+    pub(super) fn add(&mut self, problem: String) {
         self.problems.push(problem);
     }
 
     /// The value as it was given; empty is absent, as in many a deployment's templates.
-    pub fn given(&mut self, setting: &Setting) -> Option<String> {
+    pub(super) fn given(&mut self, setting: &Setting) -> Option<String> {
         if setting.secret {
             return self.secret(setting.name);
         }
@@ -43,12 +43,12 @@ impl<'a> Reader<'a> {
     }
 
     /// The value, or else the default.
-    pub fn text(&mut self, setting: &Setting) -> Option<String> {
+    pub(super) fn text(&mut self, setting: &Setting) -> Option<String> {
         self.given(setting).or_else(|| setting.default.map(str::to_owned))
     }
 
     /// The value or the default, understood by `parse`; `None` where it is absent or wrong.
-    pub fn parse<T, E: Display>(
+    pub(super) fn parse<T, E: Display>(
         &mut self,
         setting: &Setting,
         parse: impl FnOnce(&str) -> Result<T, E>,
@@ -64,7 +64,7 @@ impl<'a> Reader<'a> {
     }
 
     /// A duration such as `500ms`, `10s`, `5m`.
-    pub fn duration(&mut self, setting: &Setting) -> Option<Duration> {
+    pub(super) fn duration(&mut self, setting: &Setting) -> Option<Duration> {
         self.parse(setting, |text| {
             humantime::parse_duration(text)
                 .map_err(|_| "is not a duration: write 500ms, 10s or 5m".to_owned())
@@ -72,7 +72,7 @@ impl<'a> Reader<'a> {
     }
 
     /// A duration above zero.
-    pub fn positive_duration(&mut self, setting: &Setting) -> Option<Duration> {
+    pub(super) fn positive_duration(&mut self, setting: &Setting) -> Option<Duration> {
         let duration = self.duration(setting)?;
         if duration.is_zero() {
             self.problem(setting, "must be longer than zero");
@@ -81,7 +81,7 @@ impl<'a> Reader<'a> {
     }
 
     /// A size such as `4096`, `256KiB`, `8MiB`, within bounds.
-    pub fn bytes(&mut self, setting: &Setting, least: u64, most: u64) -> Option<u64> {
+    pub(super) fn bytes(&mut self, setting: &Setting, least: u64, most: u64) -> Option<u64> {
         self.parse(setting, |text| match text.parse::<bytesize::ByteSize>() {
             Ok(size) if (least..=most).contains(&size.as_u64()) => Ok(size.as_u64()),
             Ok(_) => Err(format!(
@@ -94,7 +94,7 @@ impl<'a> Reader<'a> {
     }
 
     /// A whole number of at least one.
-    pub fn count(&mut self, setting: &Setting, most: u32) -> Option<u32> {
+    pub(super) fn count(&mut self, setting: &Setting, most: u32) -> Option<u32> {
         self.parse(setting, |text| match text.parse::<u32>() {
             Ok(count) if (1..=most).contains(&count) => Ok(count),
             _ => Err(format!("is not a whole number from 1 to {most}")),
@@ -102,7 +102,7 @@ impl<'a> Reader<'a> {
     }
 
     /// `on` or `off`.
-    pub fn switch(&mut self, setting: &Setting) -> Option<bool> {
+    pub(super) fn switch(&mut self, setting: &Setting) -> Option<bool> {
         self.parse(setting, |text| match text.to_ascii_lowercase().as_str() {
             "on" | "true" | "1" => Ok(true),
             "off" | "false" | "0" => Ok(false),
@@ -111,7 +111,7 @@ impl<'a> Reader<'a> {
     }
 
     /// A secret, from the variable or from the file that `…_FILE` names.
-    pub fn secret(&mut self, name: &str) -> Option<String> {
+    pub(super) fn secret(&mut self, name: &str) -> Option<String> {
         let file_name = format!("{name}_FILE");
         let value = self.variable(name);
         let Some(path) = self.variable(&file_name) else { return value };
@@ -130,7 +130,7 @@ impl<'a> Reader<'a> {
     }
 
     /// The variable as it is, if it says anything.
-    pub fn variable(&self, name: &str) -> Option<String> {
+    pub(super) fn variable(&self, name: &str) -> Option<String> {
         (self.lookup)(name).filter(|value| !value.trim().is_empty())
     }
 }

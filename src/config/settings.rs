@@ -2,20 +2,20 @@
 
 /// One setting.
 #[derive(Debug)]
-pub struct Setting {
+pub(super) struct Setting {
     /// The environment variable.
-    pub name: &'static str,
+    pub(super) name: &'static str,
     /// The default, in the form that a user would write.
-    pub default: Option<&'static str>,
+    pub(super) default: Option<&'static str>,
     /// Whether it is secret: then it has no flag, and may come from a file named by `…_FILE`.
-    pub secret: bool,
+    pub(super) secret: bool,
     /// What it means.
-    pub help: &'static str,
+    pub(super) help: &'static str,
 }
 
 impl Setting {
     /// The flag of the same name: `LISTEN_ADDR` is `--listen-addr`.
-    pub fn flag(&self) -> String {
+    pub(super) fn flag(&self) -> String {
         self.name.to_ascii_lowercase().replace('_', "-")
     }
 }
@@ -25,7 +25,7 @@ macro_rules! settings {
     ($($heading:literal { $($name:ident $(= $default:literal)? $(($secret:ident))? $help:literal;)+ })+) => {
         $($(
             #[doc = $help]
-            pub const $name: Setting = Setting {
+            pub(super) const $name: Setting = Setting {
                 name: stringify!($name),
                 default: settings!(@default $($default)?),
                 secret: settings!(@secret $($secret)?),
@@ -34,7 +34,7 @@ macro_rules! settings {
         )+)+
 
         /// Every setting, under its heading, in the order of `--help`.
-        pub const SETTINGS: &[(&str, &[Setting])] = &[$(($heading, &[$($name,)+]),)+];
+        pub(super) const SETTINGS: &[(&str, &[Setting])] = &[$(($heading, &[$($name,)+]),)+];
     };
     (@default) => { None };
     (@default $default:literal) => { Some($default) };

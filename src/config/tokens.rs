@@ -2,11 +2,7 @@
 
 use url::Url;
 
-use super::{
-    optional,
-    reader::Reader,
-    settings::{self, *},
-};
+use super::{optional, reader::Reader, settings::*};
 use crate::auth;
 
 /// From a Supabase project's address to its Auth service.
@@ -20,8 +16,8 @@ const SUPABASE_JWT_SECRET: &str = "SUPABASE_JWT_SECRET";
 /// A token's bounds: below, no token fits; above, no header would.
 const TOKEN_BYTES: (u64, u64) = (1 << 10, 1 << 20);
 
-/// Reads whose tokens are good, and how long a session's state is believed, if it is checked.
-pub(super) fn read(reader: &mut Reader<'_>) -> Option<(auth::Settings, Option<std::time::Duration>)> {
+/// Reads whose tokens are good.
+pub(super) fn read(reader: &mut Reader<'_>) -> Option<auth::Settings> {
     let project = optional(reader, &SUPABASE_URL, |reader| reader.parse(&SUPABASE_URL, project));
     let secrets = secrets(reader);
     let jwks = optional(reader, &JWKS_URL, |reader| {
@@ -35,7 +31,6 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Option<(auth::Settings, Option<st
     let token_max_bytes = reader.bytes(&TOKEN_MAX_BYTES, TOKEN_BYTES.0, TOKEN_BYTES.1);
     let cache_bytes = reader.bytes(&TOKEN_CACHE_BYTES, 0, 1 << 40);
     let cache_ttl = reader.duration(&TOKEN_CACHE_TTL);
-    let session_check = session_check(reader);
 
     let project = project?;
     let jwks_url = match jwks? {
@@ -55,7 +50,7 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Option<(auth::Settings, Option<st
         return None;
     }
     let of_project = || project.map(|auth| auth.as_str().trim_end_matches('/').to_owned());
-    let settings = auth::Settings {
+    Some(auth::Settings {
         secrets,
         jwks,
         issuer: issuer.or_else(of_project).filter(|issuer| issuer != ANY),
@@ -65,14 +60,14 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Option<(auth::Settings, Option<st
         token_max_bytes: usize::try_from(token_max_bytes?).ok()?,
         cache_bytes: usize::try_from(cache_bytes?).ok()?,
         cache_ttl: cache_ttl?,
-    };
-    Some((settings, session_check?))
+    })
 }
 
 /// The address of the project's Auth service, with a slash behind it.
 fn project(text: &str) -> Result<Url, &'static str> {
     const WRONG: &str = "is not a project's address: write https://<project>.supabase.co";
-    let url = Url::parse(&format!("{}/{AUTH_PATH}/", text.trim_end_matches('/'))).map_err(|_| WRONG)?;
+    let url =
+        Url::parse(&format!("{}/{AUTH_PATH}/", text.trim_end_matches('/'))).map_err(|_| WRONG)?;
     let is_http = matches!(url.scheme(), "http" | "https");
     if is_http && url.has_host() && url.query().is_none() { Ok(url) } else { Err(WRONG) }
 }
@@ -117,10 +112,4 @@ fn key_set(reader: &mut Reader<'_>, url: Url) -> Option<auth::JwksSettings> {
         max_stale: max_stale?,
         allow_http: allow_http?,
     })
-}
-
-fn session_check(reader: &mut Reader<'_>) -> Option<Option<std::time::Duration>> {
-    let on = reader.switch(&settings::SESSION_CHECK);
-    let ttl = reader.positive_duration(&SESSION_CHECK_TTL);
-    Some(on?.then_some(ttl?))
 }

@@ -95,7 +95,10 @@ pub(super) fn raw(
     mut pg: &AsyncPgConnection,
     sql: &'static str,
 ) -> impl Future<Output = QueryResult<()>> + Send {
-    #[expect(clippy::disallowed_methods, reason = "fixed statements of ours, with nothing before them")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "fixed statements of ours, with nothing before them"
+    )]
     async move {
         pg.batch_execute(sql).await
     }
