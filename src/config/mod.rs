@@ -207,7 +207,7 @@ fn origins(text: &str) -> Result<app::Origins, String> {
 
 /// A serialized origin (RFC 6454, section 6.2): what browsers send, so that it can be compared.
 fn origin(text: &str) -> Result<HeaderValue, String> {
-    let wrong = || format!("holds `{text}`, which is not an origin: write https://app.example.com");
+    let wrong = || format!("is not all origins: `{text}` is none; write https://app.example.com");
     let url = Url::parse(text).map_err(|_| wrong())?;
     let origin = url.origin().ascii_serialization();
     if !url.origin().is_tuple() || origin != text.trim_end_matches('/') {

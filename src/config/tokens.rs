@@ -88,7 +88,7 @@ fn secrets(reader: &mut Reader<'_>) -> Option<Vec<auth::Secret>> {
         Some(value) => match auth::Secret::new(value) {
             Ok(secret) => Some(Some(secret)),
             Err(error) => {
-                reader.problem(setting, error);
+                reader.add(format!("{}: {error}", setting.name));
                 None
             }
         },
