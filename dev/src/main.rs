@@ -57,7 +57,7 @@ async fn act(matches: &ArgMatches) -> Result<()> {
             run(&folder, service.map_or_else(built_service, Ok)?).await
         }
         Some(("token", _)) => {
-            let token = token::fresh(&folder, Ports::from_environment()?).await?;
+            let token = token::fresh(&folder).await?;
             print(&format!("TOKEN={token}\n"))
         }
         Some(("stop", _)) => {
