@@ -26,7 +26,8 @@ async fn a_path_fills_fields() {
         let answer = server.get(path).await;
         assert_eq!(answer.json()["name"].as_str().unwrap_or_default(), name, "{path} {answer:?}");
     }
-    let files = [("/v1/files/a/b%20c/d%2Fe", "a/b c/d%2Fe"), ("/v1/files", ""), ("/v1/files/a:b", "a:b")];
+    let files =
+        [("/v1/files/a/b%20c/d%2Fe", "a/b c/d%2Fe"), ("/v1/files", ""), ("/v1/files/a:b", "a:b")];
     for (path, text) in files {
         assert_eq!(server.get(path).await.text(), text, "{path}");
     }
@@ -63,7 +64,9 @@ async fn a_query_fills_every_kind_of_field() {
         "reader_number": 9,
     });
     assert_eq!(answer.json(), expected);
-    let same = server.json(Method::POST, "/library.v1.LibraryService/SearchBooks", expected.to_string()).await;
+    let same = server
+        .json(Method::POST, "/library.v1.LibraryService/SearchBooks", expected.to_string())
+        .await;
     assert_eq!(same.json(), expected);
 }
 
@@ -102,16 +105,23 @@ async fn a_query_that_does_not_fit_is_refused_by_name() {
 async fn a_body_fills_one_field_or_the_whole_message() {
     let server = Server::start().await;
     let answer = server
-        .json(Method::POST, "/v1/shelves/1/books?book_id=7&dryRun=true", r#"{"title":"T","authors":["A"]}"#)
+        .json(
+            Method::POST,
+            "/v1/shelves/1/books?book_id=7&dryRun=true",
+            r#"{"title":"T","authors":["A"]}"#,
+        )
         .await;
     let created = json!({"parent": "shelves/1", "book": {"title": "T", "authors": ["A"]}, "book_id": "7", "dry_run": true});
     assert_eq!(answer.json(), created);
 
-    let update = json!({"book": {"name": "shelves/1/books/2", "title": "T"}, "update_mask": "title"});
+    let update =
+        json!({"book": {"name": "shelves/1/books/2", "title": "T"}, "update_mask": "title"});
     let path = "/v1/shelves/1/books/2";
-    let answer = server.json(Method::PATCH, &format!("{path}?update_mask=title"), r#"{"title":"T"}"#).await;
+    let answer =
+        server.json(Method::PATCH, &format!("{path}?update_mask=title"), r#"{"title":"T"}"#).await;
     assert_eq!(answer.json(), update);
-    let answer = server.json(Method::PUT, path, r#"{"book":{"title":"T"},"updateMask":"title"}"#).await;
+    let answer =
+        server.json(Method::PUT, path, r#"{"book":{"title":"T"},"updateMask":"title"}"#).await;
     assert_eq!(answer.json(), update);
     let same = r#"{"name":"shelves/1/books/2","title":"T"}"#;
     let answer = server.json(Method::PATCH, &format!("{path}?update_mask=title"), same).await;
@@ -140,11 +150,15 @@ async fn a_body_fills_one_field_or_the_whole_message() {
 #[tokio::test]
 async fn a_verb_is_no_part_of_the_last_field() {
     let server = Server::start().await;
-    let answer = server.json(Method::POST, "/v1/shelves/1/books/2:archive", r#"{"reason":"old"}"#).await;
+    let answer =
+        server.json(Method::POST, "/v1/shelves/1/books/2:archive", r#"{"reason":"old"}"#).await;
     assert_eq!(answer.json(), json!({"name": "shelves/1/books/2", "reason": "old"}));
     let answer = server.json(Method::POST, "/v1/shelves/1/books/2:3:archive", "").await;
     assert_eq!(answer.json(), json!({"name": "shelves/1/books/2:3"}));
-    assert_eq!(server.get("/v1/shelves/1/books/2:archive").await.json()["name"], "shelves/1/books/2:archive");
+    assert_eq!(
+        server.get("/v1/shelves/1/books/2:archive").await.json()["name"],
+        "shelves/1/books/2:archive"
+    );
 }
 
 #[tokio::test]
@@ -167,11 +181,17 @@ async fn an_answer_may_be_one_field_of_the_response() {
 async fn other_http_methods_are_bound_too() {
     let server = Server::start().await;
     let lock = Method::from_bytes(b"LOCK").expect("a method");
-    for (method, path) in [(lock, "/v1/shelves/7"), (Method::GET, "/v1/locks/7"), (Method::DELETE, "/v1/locks/7")] {
-        let request = server.request(method.clone(), path).body(Full::default()).expect("a request");
+    for (method, path) in
+        [(lock, "/v1/shelves/7"), (Method::GET, "/v1/locks/7"), (Method::DELETE, "/v1/locks/7")]
+    {
+        let request =
+            server.request(method.clone(), path).body(Full::default()).expect("a request");
         assert_eq!(server.send(request).await.json(), json!({"number": 7}), "{method} {path}");
     }
-    let deleted = server.request(Method::DELETE, "/v1/shelves/1/books/2").body(Full::default()).expect("a request");
+    let deleted = server
+        .request(Method::DELETE, "/v1/shelves/1/books/2")
+        .body(Full::default())
+        .expect("a request");
     assert_eq!(server.send(deleted).await.json(), json!({}));
 }
 
@@ -190,9 +210,15 @@ async fn bytes_of_any_type_go_in_and_out() {
             .expect("a request")
     };
     let answer = server.send(send("/v1/files:echo", Method::POST)).await;
-    assert_eq!((answer.header("content-type"), &answer.body[..]), ("image/png; x=y", &[0, 255, 10][..]));
+    assert_eq!(
+        (answer.header("content-type"), &answer.body[..]),
+        ("image/png; x=y", &[0, 255, 10][..])
+    );
     let answer = server.send(send("/v1/files/a", Method::PUT)).await;
-    assert_eq!(answer.json(), json!({"path": "a", "file": {"content_type": "image/png; x=y", "data": "AP8K"}}));
+    assert_eq!(
+        answer.json(),
+        json!({"path": "a", "file": {"content_type": "image/png; x=y", "data": "AP8K"}})
+    );
 }
 
 /// A descriptor set in which one rule of `GetBook` is another.
@@ -200,18 +226,22 @@ fn with_rule(rule: Json) -> Vec<u8> {
     use prost_reflect::DescriptorPool;
     let pool = DescriptorPool::decode(test_protos::DESCRIPTORS).expect("descriptors");
     let http = pool.get_extension_by_name("google.api.http").expect("an annotation");
-    let set = pool.get_message_by_name("google.protobuf.FileDescriptorSet").expect("descriptor.proto");
+    let set =
+        pool.get_message_by_name("google.protobuf.FileDescriptorSet").expect("descriptor.proto");
     let rule_type = pool.get_message_by_name("google.api.HttpRule").expect("http.proto");
     let rule = DynamicMessage::deserialize(rule_type, rule).expect("a rule");
 
     let mut set = DynamicMessage::decode(set, test_protos::DESCRIPTORS).expect("a set");
     let files = set.get_field_by_name_mut("file").and_then(Value::as_list_mut).expect("files");
     let file = files.last_mut().and_then(Value::as_message_mut).expect("library.proto");
-    let services = file.get_field_by_name_mut("service").and_then(Value::as_list_mut).expect("services");
+    let services =
+        file.get_field_by_name_mut("service").and_then(Value::as_list_mut).expect("services");
     let service = services[0].as_message_mut().expect("a service");
-    let methods = service.get_field_by_name_mut("method").and_then(Value::as_list_mut).expect("methods");
+    let methods =
+        service.get_field_by_name_mut("method").and_then(Value::as_list_mut).expect("methods");
     let method = methods[0].as_message_mut().expect("GetBook");
-    let options = method.get_field_by_name_mut("options").and_then(Value::as_message_mut).expect("options");
+    let options =
+        method.get_field_by_name_mut("options").and_then(Value::as_message_mut).expect("options");
     options.set_extension(&http, Value::Message(rule));
     set.encode_to_vec()
 }
@@ -223,15 +253,39 @@ fn a_wrong_annotation_stops_the_start_and_says_why() {
         (json!({"get": "v1"}), "`v1` does not begin with `/`"),
         (json!({"get": "/v1/{nothing}"}), "`/v1/{nothing}` binds `nothing`: no such field"),
         (json!({"get": "/v1/{name.x}"}), "only a message that is not repeated has fields inside"),
-        (json!({"get": "/v1/x", "body": "*"}), "`/v1/x` has a body, which GET and HEAD cannot have"),
-        (json!({"post": "/v1/x", "body": "nothing"}), "has the body `nothing`, which is no field of library.v1.GetBookRequest"),
-        (json!({"post": "/v1/{name}", "body": "name"}), "fills `name` from the path and from the body"),
-        (json!({"get": "/v1/x", "response_body": "nothing"}), "which is no field of library.v1.Book"),
-        (json!({"custom": {"kind": "A B", "path": "/v1/x"}}), "bound to `A B`, which is no HTTP method"),
+        (
+            json!({"get": "/v1/x", "body": "*"}),
+            "`/v1/x` has a body, which GET and HEAD cannot have",
+        ),
+        (
+            json!({"post": "/v1/x", "body": "nothing"}),
+            "has the body `nothing`, which is no field of library.v1.GetBookRequest",
+        ),
+        (
+            json!({"post": "/v1/{name}", "body": "name"}),
+            "fills `name` from the path and from the body",
+        ),
+        (
+            json!({"get": "/v1/x", "response_body": "nothing"}),
+            "which is no field of library.v1.Book",
+        ),
+        (
+            json!({"custom": {"kind": "A B", "path": "/v1/x"}}),
+            "bound to `A B`, which is no HTTP method",
+        ),
         (json!({"custom": {"kind": "OPTIONS", "path": "/v1/x"}}), "which no RPC can answer"),
-        (json!({"get": "/v1/x", "additional_bindings": [{"get": "/v1/y", "additional_bindings": [{"get": "/v1/z"}]}]}), "has additional bindings of its own"),
-        (json!({"get": "/v1/shelves/{name}"}), "GET /v1/shelves/{number} of library.v1.LibraryService.GetShelf is the same as GET /v1/shelves/{name} of library.v1.LibraryService.GetBook"),
-        (json!({"get": "/docs/{name}"}), "GET /docs/{name} of library.v1.LibraryService.GetBook can never be reached: `/docs/**` is reserved"),
+        (
+            json!({"get": "/v1/x", "additional_bindings": [{"get": "/v1/y", "additional_bindings": [{"get": "/v1/z"}]}]}),
+            "has additional bindings of its own",
+        ),
+        (
+            json!({"get": "/v1/shelves/{name}"}),
+            "GET /v1/shelves/{number} of library.v1.LibraryService.GetShelf is the same as GET /v1/shelves/{name} of library.v1.LibraryService.GetBook",
+        ),
+        (
+            json!({"get": "/docs/{name}"}),
+            "GET /docs/{name} of library.v1.LibraryService.GetBook can never be reached: `/docs/**` is reserved",
+        ),
     ] {
         let reserved_paths = vec!["/".into(), "/healthz".into(), "/docs/**".into()];
         let options = Options { reserved_paths, ..Options::default() };
@@ -246,14 +300,20 @@ fn a_wrong_annotation_stops_the_start_and_says_why() {
 #[test]
 fn the_bindings_can_be_listed() {
     let api = Api::new(&[test_protos::DESCRIPTORS], Options::default()).expect("good bindings");
-    let of_get_book: Vec<_> =
-        api.bindings().map(ToString::to_string).filter(|binding| binding.ends_with(".GetBook")).collect();
-    assert_eq!(of_get_book, [
-        "GET /v1/{name=shelves/*/books/*} of library.v1.LibraryService.GetBook",
-        "GET /v1/books/{name} of library.v1.LibraryService.GetBook",
-        "GET /v1/books/latest of library.v1.LibraryService.GetBook",
-        "POST /library.v1.LibraryService/GetBook of library.v1.LibraryService.GetBook",
-    ]);
+    let of_get_book: Vec<_> = api
+        .bindings()
+        .map(ToString::to_string)
+        .filter(|binding| binding.ends_with(".GetBook"))
+        .collect();
+    assert_eq!(
+        of_get_book,
+        [
+            "GET /v1/{name=shelves/*/books/*} of library.v1.LibraryService.GetBook",
+            "GET /v1/books/{name} of library.v1.LibraryService.GetBook",
+            "GET /v1/books/latest of library.v1.LibraryService.GetBook",
+            "POST /library.v1.LibraryService/GetBook of library.v1.LibraryService.GetBook",
+        ]
+    );
     let methods: Vec<_> = api.http_methods().iter().map(ToString::to_string).collect();
     assert_eq!(methods, ["DELETE", "GET", "LOCK", "PATCH", "POST", "PUT"]);
     assert_eq!(api.rpcs().count(), 18);
@@ -261,7 +321,11 @@ fn the_bindings_can_be_listed() {
 
 #[test]
 fn the_services_own_bindings_are_good() {
-    let api = Api::new(&[user_service::proto::DESCRIPTORS], Options::default()).expect("good bindings");
+    let api =
+        Api::new(&[user_service::proto::DESCRIPTORS], Options::default()).expect("good bindings");
     let bindings: Vec<_> = api.bindings().map(ToString::to_string).collect();
-    assert!(bindings.contains(&"PATCH /name of user.v1.UserService.UpdateName".to_owned()), "{bindings:?}");
+    assert!(
+        bindings.contains(&"PATCH /name of user.v1.UserService.UpdateName".to_owned()),
+        "{bindings:?}"
+    );
 }
