@@ -1,6 +1,13 @@
 //! The library: handlers that give back what they got, so that a test sees what was bound.
 
-use std::{pin::Pin, sync::Arc, time::Duration};
+use std::{
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 
 use futures_util::{Stream, StreamExt as _, stream};
 use test_protos::{
@@ -13,10 +20,16 @@ use tonic_types::{ErrorDetails, StatusExt as _};
 
 pub(crate) type Messages<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
 
-/// Tells when a handler's work was dropped before its end.
+/// Tells what becomes of its handlers' work.
 #[derive(Clone, Default)]
 pub(crate) struct Library {
+    /// Something to wait for has begun.
+    pub(crate) begun: Arc<Notify>,
+    /// It was dropped before its end.
     pub(crate) dropped: Arc<Notify>,
+    /// A stream was dropped, at its end or before.
+    pub(crate) stream_dropped: Arc<Notify>,
+    made: Arc<AtomicUsize>,
 }
 
 struct TellIfDropped(Arc<Notify>);
@@ -28,9 +41,15 @@ impl Drop for TellIfDropped {
 }
 
 impl Library {
+    /// Messages that streams have made.
+    pub(crate) fn made(&self) -> usize {
+        self.made.load(Ordering::Relaxed)
+    }
+
     /// Waits; dropped before the end, it tells.
     async fn wait(&self, milliseconds: i32) {
         let guard = TellIfDropped(Arc::clone(&self.dropped));
+        self.begun.notify_one();
         tokio::time::sleep(Duration::from_millis(milliseconds.unsigned_abs().into())).await;
         std::mem::forget(guard);
     }
@@ -41,16 +60,23 @@ impl Library {
         make: impl Fn(i32, usize) -> T + Send + 'static,
     ) -> Messages<T> {
         let library = self.clone();
+        let guard = TellIfDropped(Arc::clone(&self.stream_dropped));
         let size = usize::try_from(request.size).unwrap_or(0);
         let messages = stream::iter(0..request.count)
             .then(move |number| {
                 let library = library.clone();
                 async move {
-                    library.wait(request.delay_ms).await;
+                    if request.delay_ms > 0 {
+                        library.wait(request.delay_ms).await;
+                    }
+                    library.made.fetch_add(1, Ordering::Relaxed);
                     number
                 }
             })
-            .map(move |number| Ok(make(number, size)));
+            .map(move |number| {
+                let _tells = &guard;
+                Ok(make(number, size))
+            });
         let end = stream::iter((request.code != 0).then(|| {
             Err(Status::with_error_details(
                 Code::from(request.code),
@@ -58,7 +84,11 @@ impl Library {
                 ErrorDetails::with_error_info("SHELF_BROKEN", "library", []),
             ))
         }));
-        let panic = stream::iter(request.panic.then_some(())).map(|()| panic!("inner secret"));
+        // What came before is on its way when it panics: tonic gathers messages until it must wait.
+        let panic = stream::iter(request.panic.then_some(())).then(|()| async {
+            tokio::task::yield_now().await;
+            panic!("inner secret")
+        });
         Box::pin(messages.chain(end).chain(panic))
     }
 }

@@ -79,8 +79,8 @@ impl Server {
     pub(crate) async fn with(settings: Settings) -> Self {
         let library = Library::default();
         let records = Arc::new(Mutex::new(Vec::new()));
+        let max = settings.options.max_message_bytes;
         let api = Api::new(&[test_protos::DESCRIPTORS], settings.options).expect("good bindings");
-        let max = usize::MAX;
         let service = LibraryServiceServer::new(library.clone())
             .accept_compressed(tonic::codec::CompressionEncoding::Gzip)
             .max_decoding_message_size(max);
@@ -123,7 +123,11 @@ impl Server {
 
     /// The last call that was observed.
     pub(crate) fn record(&self) -> Record {
-        self.records.lock().expect("records").last().expect("a call").clone()
+        self.try_record().expect("a call")
+    }
+
+    pub(crate) fn try_record(&self) -> Option<Record> {
+        self.records.lock().expect("records").last().cloned()
     }
 
     /// How the last call ended: its code, and its reason or nothing.
@@ -231,7 +235,10 @@ impl Answer {
             match frame {
                 Ok(frame) if frame.is_data() => data.extend(frame.into_data()),
                 Ok(frame) => trailers = frame.into_trailers().unwrap_or_default(),
-                Err(_) => broken = true,
+                Err(_) => {
+                    broken = true;
+                    break;
+                }
             }
         }
         Self { status: parts.status, headers: parts.headers, body: data.freeze(), trailers, broken }
