@@ -5,4 +5,6 @@ mod binaries;
 mod cluster;
 mod directory;
 
+pub(crate) use cluster::connect;
 pub use cluster::{Cluster, Options, SUPERUSER};
+pub(crate) use directory::write_private;
