@@ -91,7 +91,8 @@ async fn an_unknown_key_is_refused_at_once_and_fetched_for_the_retry() {
 
 #[tokio::test]
 async fn unknown_keys_cause_one_fetch_in_a_cooldown_and_known_keys_never_wait() {
-    let rig = Rig::new().await;
+    let second = Duration::from_secs(1);
+    let rig = Rig::with(|settings| settings.jwks.as_mut().unwrap().timeout = second).await;
     let _task = refreshing(&rig.auth);
     until("the first fetch", || rig.server.requests() == 2).await;
     let known = rig.token();
