@@ -167,3 +167,24 @@ fn octets(jwk: &Object<'_>, name: &str) -> Result<Vec<u8>, Unusable> {
         .and_then(|text| URL_SAFE_NO_PAD.decode(text).ok())
         .ok_or("a member of the key is missing or not base64url")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// RFC 8037, appendices A.2 and A.4. Its payload is a sentence, so that no access token can
+    /// show that the signature verifies.
+    #[test]
+    fn the_example_of_rfc_8037_verifies() {
+        let jwk =
+            r#"{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}"#;
+        let key = Key::read(jwk).expect("a key");
+        let message = b"eyJhbGciOiJFZERTQSJ9.RXhhbXBsZSBvZiBFZDI1NTE5IHNpZ25pbmc";
+        let mut signature = URL_SAFE_NO_PAD
+            .decode("hgyY0il_MGCjP0JzlnLWG1PPOt7-09PGcvMg3AIbQR6dWbhijcNR4ki4iylGjg5BhVsPt9g7sVvpAr_MuM0KAg")
+            .expect("base64url");
+        assert!(key.verifies(message, &signature));
+        signature[0] ^= 1;
+        assert!(!key.verifies(message, &signature));
+    }
+}
