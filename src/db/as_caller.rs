@@ -16,7 +16,9 @@
 //! rules: `COMMIT` shares a flight only with a query that this connection has run before, and
 //! queries share one with `BEGIN` only where the statements before them are prepared already.
 
-use diesel::{OptionalExtension as _, QueryResult, query_builder::QueryId, result::Error as DieselError};
+use diesel::{
+    OptionalExtension as _, QueryResult, query_builder::QueryId, result::Error as DieselError,
+};
 use diesel_async::{RunQueryDsl as _, methods::LoadQuery};
 use futures_util::{future::BoxFuture, join, try_join};
 use tokio::time::{Instant, timeout_at};
@@ -40,7 +42,9 @@ pub struct AsCaller<'a> {
 ///
 /// Implemented for every closure that fits. It says what `AsyncFnOnce` cannot yet: that the future
 /// is `Send`.
-pub trait Queries<C, R>: AsyncFnOnce(C) -> R + FnOnce(C) -> <Self as Queries<C, R>>::Future {
+pub trait Queries<C, R>:
+    AsyncFnOnce(C) -> R + FnOnce(C) -> <Self as Queries<C, R>>::Future
+{
     /// What the closure returns.
     type Future: Future<Output = R>;
 }
@@ -69,7 +73,8 @@ impl<'a> AsCaller<'a> {
         T: Send + 'a,
     {
         let id = Q::query_id();
-        let queries = async move |c: &mut CallerConnection<'_>| query.get_result(c).await.optional();
+        let queries =
+            async move |c: &mut CallerConnection<'_>| query.get_result(c).await.optional();
         Box::pin(self.in_time(async move {
             let mut lease = self.db.pool.lease().await?;
             lease.open();

@@ -5,7 +5,11 @@ use std::{any::TypeId, collections::HashSet, fmt, time::Duration};
 use diesel::connection::CacheSize;
 use diesel_async::{AsyncConnection as _, AsyncPgConnection};
 use futures_util::{StreamExt as _, stream};
-use tokio::{sync::mpsc, task::AbortHandle, time::{Instant, timeout}};
+use tokio::{
+    sync::mpsc,
+    task::AbortHandle,
+    time::{Instant, timeout},
+};
 use tokio_postgres::{
     AsyncMessage, CancelToken, Client, SimpleQueryMessage,
     config::SslMode as Negotiate,
@@ -195,7 +199,9 @@ impl Session {
             let attempt = Self::open_peer(target, host, peer, notices.cloned());
             problem = match timeout(target.connect_timeout, attempt).await {
                 Ok(Ok(session)) if session.suits(attrs) => return Ok(session),
-                Ok(Ok(_)) => "not the kind of server that target_session_attrs asks for".to_owned().into(),
+                Ok(Ok(_)) => {
+                    "not the kind of server that target_session_attrs asks for".to_owned().into()
+                }
                 Ok(Err(problem)) => problem,
                 Err(_) => format!("no answer within {}", Seconds(target.connect_timeout)).into(),
             };
@@ -341,9 +347,7 @@ struct Secure(Connector);
 impl TlsConnect<Watched<Socket>> for Secure {
     type Stream = Watched<<Connector as TlsConnect<Socket>>::Stream>;
     type Error = <Connector as TlsConnect<Socket>>::Error;
-    type Future = std::pin::Pin<
-        Box<dyn Future<Output = Result<Self::Stream, Self::Error>> + Send>,
-    >;
+    type Future = std::pin::Pin<Box<dyn Future<Output = Result<Self::Stream, Self::Error>> + Send>>;
 
     fn connect(self, stream: Watched<Socket>) -> Self::Future {
         Box::pin(async move {

@@ -4,7 +4,11 @@ use std::{any::TypeId, pin::pin, time::Duration};
 
 use tokio::{runtime::Handle, time::timeout};
 
-use super::{connection::Connection, pool::{Answered, Pooled}, statements::{self, Begin}};
+use super::{
+    connection::Connection,
+    pool::{Answered, Pooled},
+    statements::{self, Begin},
+};
 
 /// How long what runs is left to end by itself, before the server is asked to stop it.
 const PATIENCE: Duration = Duration::from_millis(100);

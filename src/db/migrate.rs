@@ -41,7 +41,8 @@ pub async fn migrate(settings: &Settings, mut report: impl FnMut(&str)) -> Resul
         ));
     }
     let (notices, mut noticed) = mpsc::unbounded_channel();
-    let session = Session::open(&settings.target, Some(notices)).await.map_err(Error::Unavailable)?;
+    let session =
+        Session::open(&settings.target, Some(notices)).await.map_err(Error::Unavailable)?;
     let Session { client, sqlstate, driver, .. } = session;
     let pg = into_pg(client, settings.pool_mode).await.map_err(Error::Unavailable)?;
 
@@ -74,7 +75,10 @@ fn apply(pg: AsyncPgConnection, schema: &str) -> migration::Result<Vec<String>> 
              CREATE SCHEMA IF NOT EXISTS user_service;
              SET LOCAL search_path = user_service;"
         ))?;
-        #[expect(clippy::disallowed_methods, reason = "diesel has no set_config, and once is enough")]
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "diesel has no set_config, and once is enough"
+        )]
         diesel::sql_query("SELECT set_config('user_service.schema', $1, true)")
             .bind::<Text, _>(schema)
             .execute(connection)?;

@@ -115,7 +115,9 @@ impl Pool {
     /// a connection is made outside the pool.
     pub(super) async fn ping(&self) -> Result<(), Error> {
         let busy = || self.connections().busy >= self.connections.config().max_size;
-        if !busy() && let Ok(leased) = timeout(PING_WAIT, self.lease()).await {
+        if !busy()
+            && let Ok(leased) = timeout(PING_WAIT, self.lease()).await
+        {
             let mut lease = leased?;
             lease.open();
             let connection = lease.connection();

@@ -210,8 +210,15 @@ mod tests {
             message(b'E', format!("SFEHLER\0VERROR\0C{code}\0M{text}\0\0").as_bytes())
         };
         let rows = message(b'D', &b"\0\x05E\0\0\0\x09C99999".repeat(50));
-        [b"S".to_vec(), message(b'1', b""), rows, error("42501"), message(b'Z', b"E"), error("25P02")]
-            .concat()
+        [
+            b"S".to_vec(),
+            message(b'1', b""),
+            rows,
+            error("42501"),
+            message(b'Z', b"E"),
+            error("25P02"),
+        ]
+        .concat()
     }
 
     #[test]

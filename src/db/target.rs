@@ -97,10 +97,7 @@ impl Target {
     ///
     /// # Errors
     /// All that is wrong, a sentence each, without any part of the password.
-    pub fn read(
-        name: &str,
-        lookup: &dyn Fn(&str) -> Option<String>,
-    ) -> Result<Self, Vec<String>> {
+    pub fn read(name: &str, lookup: &dyn Fn(&str) -> Option<String>) -> Result<Self, Vec<String>> {
         read::target(name, lookup)
     }
 

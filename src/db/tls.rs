@@ -8,9 +8,7 @@ use rustls::{
         WebPkiServerVerifier,
         danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
     },
-    crypto::{
-        CryptoProvider, aws_lc_rs, verify_tls12_signature, verify_tls13_signature,
-    },
+    crypto::{CryptoProvider, aws_lc_rs, verify_tls12_signature, verify_tls13_signature},
     pki_types::{CertificateDer, ServerName, UnixTime, pem::PemObject},
 };
 use tokio_postgres_rustls::MakeRustlsConnect;
@@ -59,7 +57,9 @@ fn config(trust: Trust) -> Result<ClientConfig, Error> {
     let builder = ClientConfig::builder_with_provider(provider.clone())
         .with_safe_default_protocol_versions()?;
     let builder = match trust {
-        Trust::Full(roots) => return Ok(builder.with_root_certificates(roots).with_no_client_auth()),
+        Trust::Full(roots) => {
+            return Ok(builder.with_root_certificates(roots).with_no_client_auth());
+        }
         Trust::Chain(roots) => {
             let inner = WebPkiServerVerifier::builder_with_provider(roots.into(), provider)
                 .build()
@@ -84,7 +84,10 @@ fn roots(file: Option<&Path>) -> Result<RootCertStore, String> {
     let (added, _) = roots.add_parsable_certificates(certificates);
     match (added, file) {
         (0, Some(file)) => Err(format!("sslrootcert: no certificate in {}", file.display())),
-        (0, None) => Err("no root certificates on this system: name the project's with sslrootcert".to_owned()),
+        (0, None) => {
+            Err("no root certificates on this system: name the project's with sslrootcert"
+                .to_owned())
+        }
         _ => Ok(roots),
     }
 }

@@ -27,11 +27,7 @@ pub async fn full_name(db: &Db, caller: &Caller) -> Result<Option<Option<String>
 ///
 /// # Errors
 /// See [`Error`].
-pub async fn set_full_name(
-    db: &Db,
-    caller: &Caller,
-    name: &str,
-) -> Result<Option<String>, Error> {
+pub async fn set_full_name(db: &Db, caller: &Caller, name: &str) -> Result<Option<String>, Error> {
     let Some(id) = caller.id() else { return Ok(None) };
     let update = SetFullName { id, name };
     let stored = db.as_caller(caller).write(async move |c: &mut CallerConnection<'_>| {
