@@ -6,7 +6,7 @@
 pub mod caller;
 pub mod proxy;
 
-use std::{future::Future, time::Duration};
+use std::time::Duration;
 
 use dev::testing::{Database, Template};
 use tokio_postgres::Client;
@@ -112,7 +112,7 @@ pub fn settings(url: &str) -> Settings {
 ///
 /// # Panics
 /// When it does not come to hold.
-pub async fn until<F: Future<Output = bool>>(what: &str, mut holds: impl FnMut() -> F) {
+pub async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
     let waiting = async {
         while !holds().await {
             tokio::time::sleep(Duration::from_millis(5)).await;
