@@ -51,10 +51,9 @@ impl Project {
         EMPTY.copy(|_| async { Ok(()) }).await.expect("a database can be had")
     }
 
-    /// Makes a user, as Supabase Auth does.
+    /// Makes a user of this project.
     pub async fn sign_up(&self, id: Uuid, name: Option<&str>) {
-        let sql = "insert into auth.users (id, raw_user_meta_data) values ($1, jsonb_build_object('full_name', $2::text))";
-        self.admin().await.execute(sql, &[&id, &name]).await.expect("the user can be made");
+        sign_up(&self.admin().await, id, name).await;
     }
 
     /// A connection that may do everything.
@@ -75,6 +74,12 @@ impl Project {
         self.admin().await.query_one(sql, &[]).await.expect("the question has an answer").get(0)
     }
 
+    /// Waits until so many sessions of the service run a statement.
+    pub async fn until_running(&self, count: i64) {
+        let sql = "select count(*) from pg_stat_activity where application_name = 'user-service' and datname = current_database() and state = 'active'";
+        until("sessions run", async || self.ask::<i64>(sql).await == count).await;
+    }
+
     pub fn settings(&self, login: &str) -> Settings {
         settings(&self.database.url(login))
     }
@@ -87,6 +92,12 @@ impl Project {
     pub fn db_of(&self, login: &str, pool_size: u32) -> Db {
         Db::new(Settings { pool_size, ..self.settings(login) })
     }
+}
+
+/// Makes a user, as Supabase Auth does.
+pub async fn sign_up(admin: &Client, id: Uuid, name: Option<&str>) {
+    let sql = "insert into auth.users (id, raw_user_meta_data) values ($1, jsonb_build_object('full_name', $2::text))";
+    admin.execute(sql, &[&id, &name]).await.expect("the user can be made");
 }
 
 /// Where this URL leads.

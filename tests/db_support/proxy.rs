@@ -15,6 +15,9 @@ use tokio::{
     time::{Instant, sleep, sleep_until},
 };
 
+/// How a cancel request begins: its length, its code (PostgreSQL documentation, chapter 55.7).
+const CANCEL_REQUEST: [u8; 8] = [0, 0, 0, 16, 4, 210, 22, 46];
+
 /// A way to a server that can be made worse.
 pub struct Proxy {
     port: u16,
@@ -25,7 +28,8 @@ struct State {
     upstream: u16,
     /// How long each byte takes, each way, in microseconds.
     delay: AtomicU64,
-    accepted: AtomicU64,
+    sessions: AtomicU64,
+    cancel_requests: AtomicU64,
     refusing: AtomicBool,
     stalled: watch::Sender<bool>,
     /// Counts cuts: connections end when it changes.
@@ -40,7 +44,8 @@ impl Proxy {
         let state = Arc::new(State {
             upstream,
             delay: AtomicU64::new(0),
-            accepted: AtomicU64::new(0),
+            sessions: AtomicU64::new(0),
+            cancel_requests: AtomicU64::new(0),
             refusing: AtomicBool::new(false),
             stalled: watch::channel(false).0,
             cut: watch::channel(0).0,
@@ -48,7 +53,6 @@ impl Proxy {
         let shared = state.clone();
         tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
-                shared.accepted.fetch_add(1, Ordering::SeqCst);
                 if !shared.refusing.load(Ordering::SeqCst) {
                     tokio::spawn(carry(client, shared.clone()));
                 }
@@ -62,9 +66,14 @@ impl Proxy {
         url.replace(&format!(":{}/", self.state.upstream), &format!(":{}/", self.port))
     }
 
-    /// How many connections have been made, cancel requests included.
-    pub fn accepted(&self) -> u64 {
-        self.state.accepted.load(Ordering::SeqCst)
+    /// How many sessions have been begun.
+    pub fn sessions(&self) -> u64 {
+        self.state.sessions.load(Ordering::SeqCst)
+    }
+
+    /// How many cancel requests have been sent.
+    pub fn cancel_requests(&self) -> u64 {
+        self.state.cancel_requests.load(Ordering::SeqCst)
     }
 
     pub fn delay(&self, delay: Duration) {
@@ -90,6 +99,15 @@ impl Proxy {
 async fn carry(client: TcpStream, state: Arc<State>) {
     let mut cut = state.cut.subscribe();
     cut.mark_unchanged();
+    let mut first = [0; 8];
+    while matches!(client.peek(&mut first).await, Ok(1..8)) {
+        sleep(Duration::from_millis(1)).await;
+    }
+    let counter = match first {
+        CANCEL_REQUEST => &state.cancel_requests,
+        _ => &state.sessions,
+    };
+    counter.fetch_add(1, Ordering::SeqCst);
     let Ok(server) = TcpStream::connect(("127.0.0.1", state.upstream)).await else { return };
     for stream in [&client, &server] {
         stream.set_nodelay(true).expect("a socket");
