@@ -106,8 +106,8 @@ pub(super) fn raw(
 
 /// Makes a transaction the caller's: role, claims, search path, and what is left of its time.
 ///
-/// The settings hold until the transaction ends. `auth.uid()` and its siblings look at the older
-/// settings, one for each claim, first: those are blanked.
+/// The settings hold until the transaction ends. `auth.uid()` and its siblings look at older
+/// settings first: those are blanked.
 pub(super) struct BecomeCaller<'a> {
     role: &'static str,
     claims: &'a str,
@@ -150,7 +150,8 @@ impl QueryFragment<Pg> for BecomeCaller<'_> {
         out.push_sql(", true), set_config('request.jwt.claims', ");
         out.push_bind_param::<Text, _>(self.claims)?;
         out.push_sql(
-            ", true), set_config('request.jwt.claim.sub', '', true)\
+            ", true), set_config('request.jwt.claim', '', true)\
+             , set_config('request.jwt.claim.sub', '', true)\
              , set_config('request.jwt.claim.role', '', true)\
              , set_config('request.jwt.claim.email', '', true)\
              , set_config('search_path', ",

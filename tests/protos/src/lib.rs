@@ -21,7 +21,12 @@ pub mod google {
 
 /// `library.v1`: books and shelves, with every feature of the HTTP annotations.
 pub mod library {
-    #[expect(missing_docs, clippy::allow_attributes_without_reason, reason = "generated code")]
+    #[expect(
+        missing_docs,
+        clippy::allow_attributes,
+        clippy::allow_attributes_without_reason,
+        reason = "generated code"
+    )]
     pub mod v1 {
         tonic::include_proto!("library.v1");
     }
