@@ -3,6 +3,7 @@
 
 mod command;
 mod database;
+mod pages;
 mod reader;
 mod settings;
 mod tokens;
@@ -52,6 +53,8 @@ pub struct Config {
     pub auth: auth::Settings,
     /// What each call may take.
     pub app: app::Settings,
+    /// The web pages.
+    pub pages: crate::pages::Settings,
     /// What each connection may take.
     pub connections: server::Settings,
     /// Not ready for so long before the port closes.
@@ -83,6 +86,7 @@ pub fn serve(lookup: Lookup<'_>) -> Result<Config, Problems> {
         let database = database::read(&mut reader, &DATABASE_URL);
         let tokens = tokens::read(&mut reader);
         let app = app(&mut reader);
+        let pages = pages::read(&mut reader);
         let connections = connections(&mut reader);
         let shutdown_delay = reader.duration(&SHUTDOWN_DELAY);
         let log = log(&mut reader);
@@ -94,6 +98,7 @@ pub fn serve(lookup: Lookup<'_>) -> Result<Config, Problems> {
             database: database?,
             auth: tokens?,
             app: app?,
+            pages: pages?,
             connections: connections?,
             shutdown_delay: shutdown_delay?,
             log: log?,
@@ -120,7 +125,7 @@ fn finish<T>(value: Option<T>, reader: Reader<'_>) -> Result<T, Problems> {
 
 /// Settings whose work is still to come stop the start: one that is ignored is worse than none.
 fn not_yet(reader: &mut Reader<'_>) {
-    for setting in [&SESSION_CHECK, &DOCS, &EXPLORER] {
+    for setting in [&SESSION_CHECK] {
         if reader.switch(setting) == Some(true) {
             reader.problem(setting, "is not there yet: leave it off");
         }
