@@ -196,7 +196,9 @@ function number(value) {
 }
 
 /** JSON has no numeral for these three. */
-const named = (value) => (Number.isFinite(value) ? value : String(value));
+function named(value) {
+  return Number.isFinite(value) ? value : String(value);
+}
 
 function boolean(value) {
   if (typeof value === "boolean") return value;
