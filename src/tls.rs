@@ -1,6 +1,11 @@
 //! The server's certificate: read from PEM files, and again when they change.
 
-use std::{fs, io, path::{Path, PathBuf}, sync::Arc, time::Duration};
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use arc_swap::ArcSwap;
 use rustls::{
