@@ -2,7 +2,7 @@
 //! with one method for each requirement.
 
 mod auth_support;
-#[path = "support/client.rs"]
+#[path = "service/support/client.rs"]
 #[expect(dead_code, reason = "this test speaks plain calls only")]
 mod client;
 

@@ -148,7 +148,7 @@ impl Shared {
         let (header, claims) = compact.parse()?;
         let header = header::check(&header)?;
         keys.check_family(header.algorithm)?;
-        keys.verify(&header, compact.signing_input, &compact.signature)?;
+        keys.verify(&header, compact.signing_input, compact.signature)?;
         let claims = claims::check(&claims, &compact.payload, &self.settings, self.clock.unix())?;
         let verified = Verified::new(claims, &compact.payload);
         if let Some(cache) = &self.cache {

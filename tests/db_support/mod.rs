@@ -4,6 +4,7 @@
 #![expect(dead_code, unreachable_pub, reason = "no test binary uses all of it")]
 
 pub mod caller;
+pub mod pgbouncer;
 pub mod proxy;
 
 use std::time::Duration;
