@@ -3,7 +3,10 @@
 //! `prost-reflect` reads and writes it. What it lets pass or cannot name is checked before: names
 //! that are unknown, given twice, or two of one oneof.
 
-use std::{collections::HashSet, fmt};
+use std::{
+    collections::{HashMap, HashSet},
+    fmt,
+};
 
 use prost_reflect::{
     DynamicMessage, FieldDescriptor, Kind, MessageDescriptor, ReflectMessage as _, SerializeOptions,
@@ -74,8 +77,10 @@ pub(super) fn write_field(
         }
         None => OPTIONS.skip_default_fields(false),
     };
-    let object = alone.serialize_with_options(serde_json::value::Serializer, &options)?;
-    object.get(field.name()).map_or_else(|| Ok(b"null".to_vec()), serde_json::to_vec)
+    let mut json = Vec::with_capacity(128);
+    alone.serialize_with_options(&mut serde_json::Serializer::new(&mut json), &options)?;
+    let object: HashMap<&str, &RawValue> = serde_json::from_slice(&json)?;
+    Ok(object.get(field.name()).map_or("null", |value| value.get()).into())
 }
 
 /// A message as a JSON value.
@@ -148,10 +153,16 @@ impl Shape {
     }
 }
 
+/// A step of the way to a place in the JSON.
+enum Place {
+    Name(String),
+    Index(usize),
+}
+
 /// Where the check is, and what it found.
 #[derive(Default)]
 struct Walk {
-    path: Vec<String>,
+    path: Vec<Place>,
     /// Messages that are open, those that JSON does not show included.
     depth: usize,
     refusal: Option<Refusal>,
@@ -159,9 +170,12 @@ struct Walk {
 
 impl Walk {
     fn refuse(&mut self, name: &str, description: &str) {
-        let mut path = self.path.join(".");
-        if !path.is_empty() {
-            path.push('.');
+        let mut path = String::new();
+        for place in &self.path {
+            match place {
+                Place::Name(name) => path += &format!("{name}."),
+                Place::Index(index) => path = format!("{}[{index}].", path.trim_end_matches('.')),
+            }
         }
         self.refusal = Some(Refusal::field(&(path + name), description));
     }
@@ -226,19 +240,15 @@ impl<'de> Visitor<'de> for Check<'_> {
         // In free JSON a `Value` and a `ListValue`.
         let messages = if matches!(self.shape, Shape::Free) { 2 } else { 0 };
         self.walk.enter(messages)?;
-        let mut index = 0_usize;
-        let name = self.walk.path.pop().unwrap_or_default();
-        loop {
-            self.walk.path.push(format!("{name}[{index}]"));
+        for index in 0.. {
+            self.walk.path.push(Place::Index(index));
             let element = Check { shape: self.shape.clone(), walk: &mut *self.walk };
-            if seq.next_element_seed(element)?.is_none() {
+            let more = seq.next_element_seed(element)?.is_some();
+            self.walk.path.pop();
+            if !more {
                 break;
             }
-            self.walk.path.pop();
-            index += 1;
         }
-        self.walk.path.pop();
-        self.walk.path.push(name);
         self.walk.depth -= messages;
         Ok(true)
     }
@@ -274,9 +284,9 @@ impl<'de> Visitor<'de> for Check<'_> {
                 walk.refuse(&name, "given more than once");
                 return Err(A::Error::custom("twice"));
             }
-            walk.path.push(name);
+            walk.path.push(Place::Name(name));
             let set = map.next_value_seed(Check { shape: inside, walk: &mut *walk })?;
-            let name = walk.path.pop().unwrap_or_default();
+            let Some(Place::Name(name)) = walk.path.pop() else { continue };
             if set && oneof.is_some_and(|oneof| !oneofs.insert(oneof)) {
                 walk.refuse(&name, "another field of the same oneof is given, too");
                 return Err(A::Error::custom("oneof"));
