@@ -95,6 +95,20 @@ async fn a_taken_port_is_told_in_the_servers_own_words() -> Result<()> {
 }
 
 #[tokio::test]
+async fn a_socket_is_there_only_where_it_was_asked_for() -> Result<()> {
+    let cluster = Cluster::start(Options::temporary().socket()).await?;
+    let mut config = tokio_postgres::Config::new();
+    config.host_path(cluster.directory()).port(cluster.port()).dbname("postgres");
+    config.user(SUPERUSER).password(cluster.config(SUPERUSER, "postgres").get_password().unwrap());
+    config.connect(tokio_postgres::NoTls).await?;
+
+    let client = testing::cluster().await?.connect(SUPERUSER, "postgres").await?;
+    let row = client.query_one("show unix_socket_directories", &[]).await?;
+    assert_eq!(row.get::<_, &str>(0), "");
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_wrong_password_is_refused() -> Result<()> {
     let cluster = testing::cluster().await?;
     let mut config = cluster.config("postgres", "postgres");
