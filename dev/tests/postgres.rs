@@ -47,9 +47,8 @@ async fn a_killed_run_neither_leaves_a_server_nor_blocks_the_next() -> Result<()
     let directory = Scratch::new();
     // A run in a process of its own, which is then killed with SIGKILL.
     let mut run = std::process::Command::new(std::env::current_exe()?)
-        .args(["run_until_killed", "--exact", "--ignored"])
+        .args(["run_until_killed", "--exact", "--ignored", "--nocapture"])
         .env("DEV_TEST_DIRECTORY", &directory.0)
-        .stdout(std::process::Stdio::null())
         .spawn()?;
     let lock = directory.0.join("data/postmaster.pid");
     until("the server is ready", || {
@@ -100,7 +99,7 @@ async fn a_socket_is_there_only_where_it_was_asked_for() -> Result<()> {
     let mut config = tokio_postgres::Config::new();
     config.host_path(cluster.directory()).port(cluster.port()).dbname("postgres");
     config.user(SUPERUSER).password(cluster.config(SUPERUSER, "postgres").get_password().unwrap());
-    config.connect(tokio_postgres::NoTls).await?;
+    let (_client, _connection) = config.connect(tokio_postgres::NoTls).await?;
 
     let client = testing::cluster().await?.connect(SUPERUSER, "postgres").await?;
     let row = client.query_one("show unix_socket_directories", &[]).await?;
@@ -171,7 +170,7 @@ impl Drop for Scratch {
 }
 
 async fn until(what: &str, condition: impl Fn() -> bool) {
-    let end = Instant::now() + Duration::from_secs(30);
+    let end = Instant::now() + Duration::from_secs(60);
     while !condition() {
         assert!(Instant::now() < end, "waited too long until {what}");
         tokio::time::sleep(Duration::from_millis(20)).await;
