@@ -1,0 +1,71 @@
+"use client";
+
+import { useQuery } from "@connectrpc/connect-query";
+import { UserService } from "@user-service/client";
+import { useState } from "react";
+import { Button } from "@/components/button";
+import { FailureNotice } from "@/components/failure-notice";
+import { Skeleton } from "@/components/skeleton";
+import { describe } from "@/lib/failure";
+import { LiveStatus } from "./live-status";
+import { RenameForm } from "./rename-form";
+
+/** Who the user is, read live by the browser and read again when they come back to the page. */
+export function Identity({ email }: { email: string }) {
+  const query = useQuery(UserService.method.getName, {});
+  const [renaming, setRenaming] = useState(false);
+  const name = query.data?.fullName;
+
+  return (
+    <section aria-labelledby="name">
+      <div className="identity">
+        <span className="avatar" aria-hidden="true">
+          {initials(name ?? email)}
+        </span>
+        <div className="identity-lines">
+          {renaming ? (
+            <RenameForm name={name ?? ""} done={() => setRenaming(false)} />
+          ) : (
+            <div className="identity-name">
+              <h1 id="name">
+                <Name loading={query.isPending && query.fetchStatus === "fetching"} name={name} known={query.isSuccess} />
+              </h1>
+              {query.data && (
+                <Button look="quiet" onClick={() => setRenaming(true)}>
+                  {name ? "Rename" : "Add your name"}
+                </Button>
+              )}
+            </div>
+          )}
+          <p className="identity-meta">
+            <span>{email}</span>
+            <LiveStatus query={query} />
+          </p>
+        </div>
+      </div>
+      {query.isError && query.fetchStatus !== "paused" && (
+        <FailureNotice failure={describe(query.error)} retry={query.refetch} retrying={query.isFetching} />
+      )}
+    </section>
+  );
+}
+
+function Name({ loading, name, known }: { loading: boolean; name: string | undefined; known: boolean }) {
+  if (loading) {
+    return (
+      <>
+        <span className="visually-hidden">Loading your name</span>
+        <Skeleton size="long" />
+      </>
+    );
+  }
+  if (name) return name;
+  return known ? "No name yet" : "Your account";
+}
+
+/** The first letters of the first and last word. */
+function initials(name: string): string {
+  const words = name.split("@")[0]?.trim().split(/\s+/) ?? [];
+  const letters = [words[0], words.length > 1 ? words.at(-1) : undefined].map((word) => [...(word ?? "")][0] ?? "");
+  return letters.join("").toUpperCase();
+}
