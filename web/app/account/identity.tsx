@@ -13,30 +13,30 @@ import { RenameForm } from "./rename-form";
 /** Who the user is, read live by the browser and read again when they come back to the page. */
 export function Identity({ email }: { email: string }) {
   const query = useQuery(UserService.method.getName, {});
-  const [renaming, setRenaming] = useState(false);
+  const [rename, setRename] = useState<"closed" | "open" | "left">("closed");
   const name = query.data?.fullName;
 
   return (
-    <section aria-labelledby="name">
+    <section aria-label="Who you are">
       <div className="identity">
         <span className="avatar" aria-hidden="true">
           {initials(name ?? email)}
         </span>
         <div className="identity-lines">
-          {renaming ? (
-            <RenameForm name={name ?? ""} done={() => setRenaming(false)} />
-          ) : (
-            <div className="identity-name">
-              <h1 id="name">
-                <Name loading={query.isPending && query.fetchStatus === "fetching"} name={name} known={query.isSuccess} />
-              </h1>
-              {query.data && (
-                <Button look="quiet" onClick={() => setRenaming(true)}>
+          <div className="identity-name">
+            <h1 className={rename === "open" ? "visually-hidden" : undefined}>
+              <Name loading={query.isPending && query.fetchStatus === "fetching"} name={name} known={query.isSuccess} />
+            </h1>
+            {rename === "open" ? (
+              <RenameForm name={name ?? ""} done={() => setRename("left")} />
+            ) : (
+              query.data && (
+                <Button look="quiet" autoFocus={rename === "left"} onClick={() => setRename("open")}>
                   {name ? "Rename" : "Add your name"}
                 </Button>
-              )}
-            </div>
-          )}
+              )
+            )}
+          </div>
           <p className="identity-meta">
             <span>{email}</span>
             <LiveStatus query={query} />
