@@ -1,9 +1,12 @@
 //! Who calls: a type that only this module's parent can make, and that the inner code demands.
 
-use std::sync::Arc;
+use std::{fmt, sync::Arc};
 
 use tokio::time::Instant;
+use tonic::Request;
 use uuid::Uuid;
+
+use crate::error::{Error, Reason};
 
 /// The database role that a call works as. There are no others: `service_role` is never one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,15 +28,27 @@ impl Role {
 }
 
 /// The verified caller of one call. Its fields are filled by `auth` alone.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Caller {
     pub(super) role: Role,
     pub(super) id: Option<Uuid>,
+    pub(super) session: Option<Uuid>,
     pub(super) claims: Arc<str>,
     pub(super) deadline: Instant,
 }
 
 impl Caller {
+    /// Takes the caller out of a request, and the message with it.
+    ///
+    /// # Errors
+    /// `INTERNAL` when the request has none: then the service was reached past its guard.
+    pub fn take<T>(mut request: Request<T>) -> Result<(Self, T), Error> {
+        let caller = request.extensions_mut().remove::<Self>();
+        let cause = "a request without a caller: the service stands outside its guard";
+        let caller = caller.ok_or_else(|| Error::new(Reason::Internal).because(cause))?;
+        Ok((caller, request.into_inner()))
+    }
+
     /// The role that the caller's queries run as.
     pub fn role(&self) -> Role {
         self.role
@@ -52,5 +67,16 @@ impl Caller {
     /// When the call's answer is no longer wanted.
     pub fn deadline(&self) -> Instant {
         self.deadline
+    }
+}
+
+/// Without the claims: they hold names and addresses.
+impl fmt::Debug for Caller {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Caller")
+            .field("role", &self.role)
+            .field("id", &self.id)
+            .field("deadline", &self.deadline)
+            .finish_non_exhaustive()
     }
 }

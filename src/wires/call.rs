@@ -37,6 +37,10 @@ pub struct Call {
 }
 
 impl Call {
+    pub(super) fn new(wire: Wire, method: MethodDescriptor, path: Arc<str>) -> Self {
+        Self { wire, method, path }
+    }
+
     /// The protocol that the client speaks.
     pub fn wire(&self) -> Wire {
         self.wire
@@ -54,6 +58,8 @@ impl Call {
 }
 
 /// When the answer to a call is no longer wanted. Put into the request by the deadline layer.
+///
+/// A stream for which the client set no deadline has one so far away that it never matters.
 #[derive(Clone, Copy, Debug)]
 pub struct Deadline(pub Instant);
 
@@ -86,5 +92,15 @@ impl Record {
     /// How the call ended; `None` while it has not, or when the client went away.
     pub fn outcome(&self) -> Option<&Outcome> {
         self.0.outcome.get()
+    }
+
+    /// Notes what was decided. The first note stands.
+    pub(super) fn decided(&self, call: &Call) {
+        let _ = self.0.call.set(call.clone());
+    }
+
+    /// Notes how the call ended. The first note stands.
+    pub(super) fn ended(&self, outcome: Outcome) {
+        let _ = self.0.outcome.set(outcome);
     }
 }

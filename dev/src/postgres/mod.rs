@@ -1,0 +1,10 @@
+//! A private PostgreSQL server from the installed binaries.
+
+mod account;
+mod binaries;
+mod cluster;
+mod directory;
+
+pub(crate) use cluster::connect;
+pub use cluster::{Cluster, Options, SUPERUSER};
+pub(crate) use directory::write_private;

@@ -1,0 +1,149 @@
+//! The private server: restarts, crashes, killed runs, copies.
+
+use std::net::TcpListener;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+use dev::postgres::{Cluster, Options, SUPERUSER};
+use dev::testing::{self, Template};
+
+#[tokio::test]
+async fn data_survives_a_restart_and_a_crash_on_the_same_port() -> Result<()> {
+    let mut cluster = Cluster::temporary().await?;
+    let port = cluster.port();
+    let client = cluster.connect(SUPERUSER, "postgres").await?;
+    client.batch_execute("create table kept (n int); insert into kept values (1)").await?;
+
+    cluster.restart().await?;
+    assert_eq!(cluster.port(), port);
+    assert!(client.batch_execute("select 1").await.is_err(), "the old connection is cut");
+    let client = cluster.connect(SUPERUSER, "postgres").await?;
+    client.batch_execute("insert into kept values (2)").await?;
+
+    cluster.kill().await?;
+    assert!(cluster.connect(SUPERUSER, "postgres").await.is_err());
+    cluster.start_again().await?;
+    let client = cluster.connect(SUPERUSER, "postgres").await?;
+    let sum: i64 = client.query_one("select sum(n) from kept", &[]).await?.get(0);
+    assert_eq!(sum, 3);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_dropped_temporary_server_leaves_nothing_behind() -> Result<()> {
+    let cluster = Cluster::temporary().await?;
+    let (port, directory) = (cluster.port(), cluster.directory().to_owned());
+    drop(cluster);
+    assert!(!directory.exists());
+    assert!(TcpListener::bind(("127.0.0.1", port)).is_ok());
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_killed_run_neither_leaves_a_server_nor_blocks_the_next() -> Result<()> {
+    let directory = Scratch::new();
+    // A run in a process of its own, which is then killed with SIGKILL.
+    let mut run = std::process::Command::new(std::env::current_exe()?)
+        .args(["run_until_killed", "--exact", "--ignored"])
+        .env("DEV_TEST_DIRECTORY", &directory.0)
+        .stdout(std::process::Stdio::null())
+        .spawn()?;
+    let lock = directory.0.join("data/postmaster.pid");
+    until("the server is ready", || {
+        std::fs::read_to_string(&lock).is_ok_and(|text| text.contains("ready"))
+    })
+    .await;
+    run.kill()?;
+    run.wait()?;
+
+    let cluster = Cluster::start(Options::persistent(&directory.0, 0)).await?;
+    cluster.connect(SUPERUSER, "postgres").await?;
+    drop(cluster);
+    assert!(!lock.exists(), "no server is left");
+    Ok(())
+}
+
+/// Not a test by itself: the process that the test above kills.
+#[tokio::test]
+#[ignore = "started by another test"]
+async fn run_until_killed() -> Result<()> {
+    let directory = std::env::var("DEV_TEST_DIRECTORY")?;
+    let _cluster = Cluster::start(Options::persistent(directory, 0)).await?;
+    std::future::pending().await
+}
+
+#[tokio::test]
+async fn a_lock_whose_process_id_another_program_has_does_not_block_the_start() -> Result<()> {
+    let directory = Scratch::new();
+    drop(Cluster::start(Options::persistent(&directory.0, 0)).await?);
+    let text = format!("{}\n{}\n", std::process::id(), directory.0.join("data").display());
+    std::fs::write(directory.0.join("data/postmaster.pid"), text)?;
+    Cluster::start(Options::persistent(&directory.0, 0)).await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_taken_port_is_told_in_the_servers_own_words() -> Result<()> {
+    let taken = TcpListener::bind("127.0.0.1:0")?;
+    let port = taken.local_addr()?.port();
+    let error = Cluster::start(Options::temporary().port(port)).await.expect_err("taken");
+    assert!(error.to_string().contains("in use"), "{error}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_wrong_password_is_refused() -> Result<()> {
+    let cluster = testing::cluster().await?;
+    let mut config = cluster.config("postgres", "postgres");
+    config.password("wrong");
+    assert!(config.connect(tokio_postgres::NoTls).await.is_err());
+    Ok(())
+}
+
+#[tokio::test]
+async fn each_test_gets_its_own_copy_of_the_template() -> Result<()> {
+    static TEMPLATE: Template = Template::new();
+    let prepare = async |url: String| {
+        let (client, connection) = tokio_postgres::connect(&url, tokio_postgres::NoTls).await?;
+        tokio::spawn(connection);
+        Ok(client.batch_execute("create table note (text text)").await?)
+    };
+    let first = TEMPLATE.copy(prepare).await?;
+    let second = TEMPLATE.copy(prepare).await?;
+    first.connect("postgres").await?.batch_execute("insert into note values ('first')").await?;
+    let rows = second.connect("postgres").await?.query("select * from note", &[]).await?;
+    assert!(rows.is_empty());
+
+    let name = first.name().to_owned();
+    let client = testing::cluster().await?.connect(SUPERUSER, "postgres").await?;
+    drop(first);
+    let there = "select exists (select from pg_database where datname = $1)";
+    while client.query_one(there, &[&name]).await?.get(0) {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    Ok(())
+}
+
+/// A directory that is removed at the end.
+struct Scratch(PathBuf);
+
+impl Scratch {
+    fn new() -> Self {
+        Self(PathBuf::from(format!("/var/tmp/dev-test-{}", uuid::Uuid::new_v4().simple())))
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+async fn until(what: &str, condition: impl Fn() -> bool) {
+    let end = Instant::now() + Duration::from_secs(30);
+    while !condition() {
+        assert!(Instant::now() < end, "waited too long until {what}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}

@@ -1,0 +1,83 @@
+//! The one way to a service: behind the interceptor and the session layer.
+
+use std::{
+    convert::Infallible,
+    mem,
+    task::{Context, Poll},
+};
+
+use futures_util::future::{BoxFuture, Either, FutureExt as _};
+use http::{Request, Response};
+use tonic::{Status, body::Body, server::NamedService, service::interceptor::InterceptedService};
+use tower::Service;
+
+use crate::error::{Error, Reason};
+
+use super::{Auth, AuthInterceptor, Caller, Sessions};
+
+/// A service that no call reaches without a [`Caller`] in its extensions.
+pub type Guarded<S> = InterceptedService<SessionChecked<S>, AuthInterceptor>;
+
+impl Auth {
+    /// Puts a generated gRPC service behind its guard.
+    pub fn guard<S>(&self, service: S, sessions: Sessions) -> Guarded<S> {
+        let checked = SessionChecked { inner: service, auth: self.clone(), sessions };
+        InterceptedService::new(checked, AuthInterceptor(self.clone()))
+    }
+}
+
+/// Lets a call through when its caller's session stands. Inside the interceptor.
+#[derive(Clone)]
+pub struct SessionChecked<S> {
+    inner: S,
+    auth: Auth,
+    sessions: Sessions,
+}
+
+impl<S: NamedService> NamedService for SessionChecked<S> {
+    const NAME: &'static str = S::NAME;
+}
+
+impl<S, B> Service<Request<B>> for SessionChecked<S>
+where
+    S: Service<Request<B>, Response = Response<Body>, Error = Infallible> + Clone + Send + 'static,
+    S::Future: Send,
+    B: Send + 'static,
+{
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = Either<S::Future, BoxFuture<'static, Result<Response<Body>, Infallible>>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        let Some(caller) = request.extensions().get::<Caller>() else {
+            let cause = "the session layer stands outside the interceptor";
+            return refused(Error::new(Reason::Internal).because(cause));
+        };
+        if !self.sessions.concern(caller) {
+            return Either::Left(self.inner.call(request));
+        }
+        let caller = caller.clone();
+        let (auth, sessions) = (self.auth.clone(), self.sessions.clone());
+        // The clone stays for the next call; the one that is ready goes with this one.
+        let clone = self.inner.clone();
+        let mut inner = mem::replace(&mut self.inner, clone);
+        Either::Right(
+            async move {
+                if let Err(error) = sessions.check(&caller).await {
+                    auth.counts().refused(error.reason());
+                    return Ok(Status::from(error).into_http());
+                }
+                inner.call(request).await
+            }
+            .boxed(),
+        )
+    }
+}
+
+fn refused<F>(error: Error) -> Either<F, BoxFuture<'static, Result<Response<Body>, Infallible>>> {
+    Either::Right(async { Ok(Status::from(error).into_http()) }.boxed())
+}

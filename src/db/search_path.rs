@@ -1,0 +1,41 @@
+//! Where unqualified names are looked for.
+
+use std::{fmt, sync::Arc};
+
+/// `search_path` as text: the schema that holds `users`, then `public` and `extensions`, as a
+/// Supabase project has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct SearchPath(Arc<str>);
+
+impl SearchPath {
+    /// The path that begins with `schema`, whatever characters are in its name.
+    pub(super) fn new(schema: &str) -> Self {
+        let quoted = format!("\"{}\"", schema.replace('"', "\"\""));
+        Self(match schema {
+            "public" => "public, extensions".into(),
+            _ => format!("{quoted}, public, extensions").into(),
+        })
+    }
+
+    pub(super) fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for SearchPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::SearchPath;
+
+    #[test]
+    fn a_schema_is_quoted_whatever_its_name() {
+        assert_eq!(SearchPath::new("public").as_str(), "public, extensions");
+        assert_eq!(SearchPath::new("My App").as_str(), "\"My App\", public, extensions");
+        assert_eq!(SearchPath::new("a\"; --").as_str(), "\"a\"\"; --\", public, extensions");
+    }
+}

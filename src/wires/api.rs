@@ -1,0 +1,248 @@
+//! What the descriptors say, read once at the start.
+
+use std::{collections::HashMap, fmt, sync::Arc, time::Duration};
+
+use http::{HeaderName, Method};
+use prost_reflect::{DescriptorPool, ExtensionDescriptor, MethodDescriptor};
+
+use super::{
+    binding::Binding,
+    call::Call,
+    deadline::DeadlineStep,
+    decide::DecideStep,
+    framing::FramingStep,
+    outcome::OutcomeStep,
+    panic_guard::PanicGuardStep,
+    reason::Domain,
+    router::{Router, taken},
+    shed::ShedStep,
+    step::StepLayer,
+    template::Template,
+    translate::TranslateStep,
+    values,
+};
+
+/// The annotation that binds an RPC to HTTP.
+const HTTP_ANNOTATION: &str = "google.api.http";
+
+/// What is not in the descriptors.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The `ErrorInfo` domain of refusals. Without one, statuses carry no details at all, as the
+    /// gRPC conformance suite expects; HTTP codes are then those that the gRPC code maps to.
+    pub domain: Option<String>,
+    /// The largest request message, in bytes: a body of JSON, what gzip unpacks to, a gRPC message.
+    pub max_message_bytes: usize,
+    /// Path templates of pages that something outside serves. No binding may hide behind one.
+    pub reserved_paths: Vec<String>,
+    /// The response metadata that becomes HTTP headers of a JSON answer.
+    pub response_metadata: Vec<HeaderName>,
+}
+
+impl Default for Options {
+    /// No domain, 256 KiB, no reserved paths, no metadata.
+    fn default() -> Self {
+        Self {
+            domain: None,
+            max_message_bytes: 256 * 1024,
+            reserved_paths: vec![],
+            response_metadata: vec![],
+        }
+    }
+}
+
+/// The RPCs of a service, and how HTTP reaches them. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Api(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    pool: DescriptorPool,
+    error_details: DescriptorPool,
+    rpcs: HashMap<Arc<str>, MethodDescriptor>,
+    router: Router,
+    bindings: Vec<Arc<Binding>>,
+    domain: Domain,
+    options: Options,
+}
+
+impl Api {
+    /// Reads descriptor sets (encoded `FileDescriptorSet`s; a file in several counts once) and the
+    /// annotations in them.
+    ///
+    /// # Errors
+    ///
+    /// Names everything that is wrong: a set that cannot be read, an annotation that makes no
+    /// sense, two bindings that are alike, a binding that a reserved path hides.
+    pub fn new(descriptor_sets: &[&[u8]], options: Options) -> Result<Self, StartError> {
+        let mut pool = DescriptorPool::new();
+        for set in descriptor_sets {
+            pool.decode_file_descriptor_set(*set).map_err(|error| {
+                StartError(vec![format!("a descriptor set cannot be read: {error}")])
+            })?;
+        }
+
+        let mut problems = Vec::new();
+        let mut reserved = Vec::new();
+        for path in options.reserved_paths.iter().filter(|path| *path != "/") {
+            match Template::parse(path) {
+                Ok(template) => reserved.push(template),
+                Err(problem) => problems.push(format!("the reserved path `{path}` {problem}")),
+            }
+        }
+
+        let http = pool.get_extension_by_name(HTTP_ANNOTATION);
+        let mut rpcs = HashMap::new();
+        let mut router = Router::default();
+        let mut bindings = Vec::new();
+        for rpc in pool.services().flat_map(|service| service.methods().collect::<Vec<_>>()) {
+            let path = format!("/{}/{}", rpc.parent_service().full_name(), rpc.name());
+            rpcs.insert(Arc::from(path), rpc.clone());
+            let found = bindings_of(&rpc, http.as_ref()).unwrap_or_else(|problem| {
+                problems.push(format!("{}: {problem}", rpc.full_name()));
+                vec![]
+            });
+            for binding in found.into_iter().map(Arc::new) {
+                if let Some(template) = taken(&binding, &reserved) {
+                    problems
+                        .push(format!("{binding} can never be reached: `{template}` is reserved"));
+                } else if let Err(other) = router.insert(Arc::clone(&binding)) {
+                    problems.push(format!("{binding} is the same as {other}"));
+                } else {
+                    bindings.push(binding);
+                }
+            }
+        }
+        if !problems.is_empty() {
+            return Err(StartError(problems));
+        }
+
+        let domain = Domain(options.domain.as_deref().map(Arc::from));
+        let error_details = values::error_details();
+        Ok(Self(Arc::new(Inner { pool, error_details, rpcs, router, bindings, domain, options })))
+    }
+
+    /// Everything that the descriptor sets describe.
+    pub fn pool(&self) -> &DescriptorPool {
+        &self.0.pool
+    }
+
+    /// Every RPC, in no particular order.
+    pub fn rpcs(&self) -> impl Iterator<Item = &MethodDescriptor> {
+        self.0.rpcs.values()
+    }
+
+    /// Every binding, in the order of the descriptors; of each RPC those of its annotation first,
+    /// then `POST /package.Service/Method`.
+    pub fn bindings(&self) -> impl Iterator<Item = &Binding> {
+        self.0.bindings.iter().map(AsRef::as_ref)
+    }
+
+    /// Every HTTP method that some binding takes, for CORS.
+    pub fn http_methods(&self) -> Vec<Method> {
+        let mut methods: Vec<_> =
+            self.bindings().filter_map(|binding| binding.http_method().cloned()).collect();
+        methods.sort_by(|a, b| a.as_str().cmp(b.as_str()));
+        methods.dedup();
+        methods
+    }
+
+    /// Decides which wire and which RPC a request is, and refuses what is neither.
+    pub fn decide(&self) -> StepLayer<DecideStep> {
+        StepLayer(DecideStep::new(self.clone()))
+    }
+
+    /// Turns JSON and gRPC-Web into gRPC, and answers back.
+    pub fn translate(&self) -> StepLayer<TranslateStep> {
+        StepLayer(TranslateStep::new(self.clone()))
+    }
+
+    /// Notes how a call ended in its [`Record`](super::Record), and gives a status that says no
+    /// reason, one of tonic's own, the `ErrorInfo` that every error has.
+    pub fn outcome(&self) -> StepLayer<OutcomeStep> {
+        StepLayer(OutcomeStep::new(self.0.domain.clone()))
+    }
+
+    /// Refuses calls beyond this many at once. A call holds its place until its answer's end.
+    /// Exempt calls neither count nor are refused.
+    pub fn shed(&self, max_calls: usize, exempt: fn(&Call) -> bool) -> StepLayer<ShedStep> {
+        StepLayer(ShedStep::new(max_calls, exempt, self.0.domain.clone()))
+    }
+
+    /// Bounds unary calls and the wait for a stream's first message; `grpc-timeout` shortens that,
+    /// and bounds a whole stream.
+    pub fn deadline(&self, limit: Duration) -> StepLayer<DeadlineStep> {
+        StepLayer(DeadlineStep::new(limit, self.0.domain.clone()))
+    }
+
+    /// Checks number and size of request messages.
+    pub fn framing(&self) -> StepLayer<FramingStep> {
+        StepLayer(FramingStep::new(self.max_message_bytes(), self.0.domain.clone()))
+    }
+
+    /// Answers INTERNAL where a handler, or the stream it returned, panics.
+    pub fn panic_guard(&self) -> StepLayer<PanicGuardStep> {
+        StepLayer(PanicGuardStep::new(self.0.domain.clone()))
+    }
+
+    pub(super) fn rpc(&self, path: &str) -> Option<(&Arc<str>, &MethodDescriptor)> {
+        self.0.rpcs.get_key_value(path)
+    }
+
+    pub(super) fn router(&self) -> &Router {
+        &self.0.router
+    }
+
+    pub(super) fn domain(&self) -> &Domain {
+        &self.0.domain
+    }
+
+    pub(super) fn error_details(&self) -> &DescriptorPool {
+        &self.0.error_details
+    }
+
+    pub(super) fn max_message_bytes(&self) -> usize {
+        self.0.options.max_message_bytes
+    }
+
+    pub(super) fn response_metadata(&self) -> &[HeaderName] {
+        &self.0.options.response_metadata
+    }
+}
+
+/// All bindings of an RPC: its annotation's, then the one that every RPC has, unless the
+/// annotation says the same.
+fn bindings_of(
+    rpc: &MethodDescriptor,
+    http: Option<&ExtensionDescriptor>,
+) -> Result<Vec<Binding>, String> {
+    let mut bindings = http.map_or_else(|| Ok(vec![]), |http| Binding::annotated(rpc, http))?;
+    let implicit = Binding::implicit(rpc)?;
+    let said = bindings.iter().any(|binding| {
+        binding.http_method() == implicit.http_method()
+            && binding.template().to_string() == implicit.template().to_string()
+    });
+    if !said {
+        bindings.push(implicit);
+    }
+    Ok(bindings)
+}
+
+/// Why an [`Api`] cannot start: one line for each problem.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StartError(pub(super) Vec<String>);
+
+impl StartError {
+    /// Each problem: the RPC, the template, the reason.
+    pub fn problems(&self) -> &[String] {
+        &self.0
+    }
+}
+
+impl fmt::Display for StartError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.join("\n"))
+    }
+}
+
+impl std::error::Error for StartError {}

@@ -1,0 +1,172 @@
+//! When a call's time is up, on every wire.
+//!
+//! `tonic::transport::Server` answers CANCELLED, where the protocol says DEADLINE_EXCEEDED, bounds
+//! only the wait for the answer's head, and ignores a malformed `grpc-timeout`.
+
+use std::{
+    pin::Pin,
+    task::{Context, Poll, ready},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use http::{HeaderMap, Request, Response};
+use http_body::{Body as _, Frame};
+use tokio::time::{Instant, Sleep, sleep_until, timeout_at};
+use tonic::{Status, body::Body};
+
+use super::{
+    call::{Call, Deadline},
+    reason::{Domain, Reason, Refusal},
+    status,
+    step::{Inner, Step},
+};
+
+/// So far away that it never matters.
+const NEVER: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+
+/// The step that bounds calls: see [`Api::deadline`](super::Api::deadline).
+#[derive(Clone, Debug)]
+pub struct DeadlineStep {
+    limit: Duration,
+    domain: Domain,
+}
+
+impl DeadlineStep {
+    pub(super) fn new(limit: Duration, domain: Domain) -> Self {
+        Self { limit, domain }
+    }
+}
+
+impl Step for DeadlineStep {
+    async fn run<S: Inner>(self, mut request: Request<Body>, mut inner: S) -> Response<Body> {
+        let now = Instant::now();
+        let asked = match grpc_timeout(request.headers()) {
+            Ok(asked) => asked,
+            Err(refusal) => return self.domain.status(refusal).into_http(),
+        };
+        if asked == Some(Duration::ZERO) {
+            return self.domain.status(Reason::Deadline).into_http();
+        }
+        let streams = request
+            .extensions()
+            .get()
+            .is_some_and(|call: &Call| call.method().is_server_streaming());
+
+        let asked = asked.map(|asked| now + asked.min(NEVER));
+        let limit = now + self.limit.min(NEVER);
+        let first = asked.map_or(limit, |asked| asked.min(limit));
+        let whole = if streams { asked.unwrap_or(now + NEVER) } else { first };
+        request.extensions_mut().insert(Deadline(whole));
+
+        let Ok(answer) = timeout_at(first, inner.call(request)).await else {
+            return self.domain.status(Reason::Deadline).into_http();
+        };
+        let Ok(response) = answer;
+        if response.body().is_end_stream() {
+            return response;
+        }
+        response.map(|inner| {
+            let sleep = Box::pin(sleep_until(first));
+            Body::new(Bounded {
+                inner: Some(inner),
+                sleep,
+                whole,
+                begun: false,
+                domain: self.domain,
+            })
+        })
+    }
+}
+
+/// An answer's body that ends with DEADLINE_EXCEEDED when time is up.
+struct Bounded {
+    /// `None` when it is over: that drops the handler's stream.
+    inner: Option<Body>,
+    sleep: Pin<Box<Sleep>>,
+    whole: Instant,
+    /// The first message has come.
+    begun: bool,
+    domain: Domain,
+}
+
+impl http_body::Body for Bounded {
+    type Data = Bytes;
+    type Error = Status;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
+        let Some(inner) = self.inner.as_mut() else { return Poll::Ready(None) };
+        if let Poll::Ready(frame) = Pin::new(inner).poll_frame(cx) {
+            if !self.begun && matches!(&frame, Some(Ok(frame)) if frame.is_data()) {
+                self.begun = true;
+                let whole = self.whole;
+                self.sleep.as_mut().reset(whole);
+            }
+            return Poll::Ready(frame);
+        }
+        ready!(self.sleep.as_mut().poll(cx));
+        self.inner = None;
+        let status = self.domain.status(Reason::Deadline);
+        Poll::Ready(Some(Ok(Frame::trailers(status::trailers(&status)))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.inner.as_ref().is_none_or(|inner| inner.is_end_stream())
+    }
+}
+
+/// The `grpc-timeout` of a request: at most eight digits and a unit (gRPC over HTTP/2, "Timeout").
+fn grpc_timeout(headers: &HeaderMap) -> Result<Option<Duration>, Refusal> {
+    const MALFORMED: Refusal =
+        Refusal::saying(Reason::RequestMalformed, "the grpc-timeout header is malformed");
+    let mut values = headers.get_all("grpc-timeout").iter();
+    let Some(value) = values.next() else { return Ok(None) };
+    if values.next().is_some() {
+        return Err(MALFORMED);
+    }
+    parse_timeout(value.as_bytes()).map(Some).ok_or(MALFORMED)
+}
+
+fn parse_timeout(value: &[u8]) -> Option<Duration> {
+    let (unit, digits) = value.split_last()?;
+    if !(1..=8).contains(&digits.len()) || !digits.iter().all(u8::is_ascii_digit) {
+        return None;
+    }
+    let amount: u64 = std::str::from_utf8(digits).ok()?.parse().ok()?;
+    Some(match unit {
+        b'H' => Duration::from_secs(amount * 60 * 60),
+        b'M' => Duration::from_secs(amount * 60),
+        b'S' => Duration::from_secs(amount),
+        b'm' => Duration::from_millis(amount),
+        b'u' => Duration::from_micros(amount),
+        b'n' => Duration::from_nanos(amount),
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_timeout_is_digits_and_a_unit() {
+        assert_eq!(parse_timeout(b"1H"), Some(Duration::from_secs(3600)));
+        assert_eq!(parse_timeout(b"00000100m"), Some(Duration::from_millis(100)));
+        assert_eq!(parse_timeout(b"99999999H"), Some(Duration::from_secs(99_999_999 * 3600)));
+        for malformed in ["", "1", "m", "-1m", "1 m", "1h", "123456789m", "1.5S", "+1S"] {
+            assert_eq!(parse_timeout(malformed.as_bytes()), None, "{malformed:?}");
+        }
+    }
+
+    #[test]
+    fn two_timeouts_are_malformed() {
+        let mut headers = HeaderMap::new();
+        headers.append("grpc-timeout", http::HeaderValue::from_static("1S"));
+        assert_eq!(grpc_timeout(&headers), Ok(Some(Duration::from_secs(1))));
+        headers.append("grpc-timeout", http::HeaderValue::from_static("2S"));
+        assert!(grpc_timeout(&headers).is_err());
+    }
+}

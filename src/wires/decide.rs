@@ -1,0 +1,232 @@
+//! The one place that decides which wire and which RPC a request is.
+
+use std::sync::Arc;
+
+use http::{
+    HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version, header,
+    uri::PathAndQuery,
+};
+use tonic::body::Body;
+
+use super::{
+    Outcome, Record, Wire, answer,
+    api::Api,
+    binding::{Binding, RequestBody},
+    call::Call,
+    content::ContentType,
+    reason::{Domain, Reason, Refusal},
+    router::Found,
+    step::{Inner, Step},
+    upload,
+};
+
+/// Where a JSON request goes, as decided: what the translator needs to know.
+#[derive(Clone, Debug)]
+pub(super) struct Target {
+    pub(super) binding: Arc<Binding>,
+    pub(super) path: PathAndQuery,
+    /// The body is gzip.
+    pub(super) gzip: bool,
+}
+
+/// The step that decides: see [`Api::decide`].
+#[derive(Clone, Debug)]
+pub struct DecideStep {
+    api: Api,
+}
+
+/// What a request is.
+enum Decision {
+    /// A call. Only a JSON one has a target.
+    Call(Call, Option<Target>),
+    /// `OPTIONS` at a path that has these methods.
+    Options(Vec<Method>),
+    /// On gRPC and gRPC-Web: an answer in headers, HTTP 200.
+    RefusedInGrpc(Reason, ContentType),
+    /// In HTTP's own terms.
+    Refused(Refusal, Extra),
+}
+
+/// A header that a refusal comes with.
+enum Extra {
+    None,
+    Allow(Vec<Method>),
+    /// RFC 9110, 15.5.16: which content encodings would do.
+    AcceptEncoding,
+}
+
+impl DecideStep {
+    pub(super) fn new(api: Api) -> Self {
+        Self { api }
+    }
+}
+
+impl Step for DecideStep {
+    async fn run<S: Inner>(self, request: Request<Body>, mut inner: S) -> Response<Body> {
+        let domain = self.api.domain();
+        let head = request.method() == Method::HEAD;
+        let authorized = request.headers().contains_key(header::AUTHORIZATION);
+        let record = request.extensions().get::<Record>().cloned().unwrap_or_default();
+        let decision = decide(&self.api, &request);
+        let (mut request, unread) = upload::watch(request, domain);
+
+        let mut response = match decision {
+            Decision::Call(call, target) => {
+                record.decided(&call);
+                canonicalize(request.headers_mut());
+                request.extensions_mut().insert(call);
+                if let Some(target) = target {
+                    request.extensions_mut().insert(target);
+                }
+                let Ok(response) = inner.call(request).await;
+                response
+            }
+            Decision::Options(methods) => {
+                drop(request);
+                let mut response = Response::new(Body::empty());
+                *response.status_mut() = StatusCode::NO_CONTENT;
+                response.headers_mut().insert(header::ALLOW, allow(&methods));
+                response
+            }
+            Decision::RefusedInGrpc(reason, content_type) => {
+                drop(request);
+                record.ended(ended(reason, domain));
+                let mut response = domain.status(reason).into_http();
+                if let Some(content_type) = content_type.canonical() {
+                    response.headers_mut().insert(header::CONTENT_TYPE, content_type);
+                }
+                response
+            }
+            Decision::Refused(refusal, extra) => {
+                drop(request);
+                record.ended(ended(refusal.reason, domain));
+                let http = refusal.reason.http();
+                let status = domain.status(refusal);
+                let mut response = answer::error(&self.api, &status, authorized);
+                *response.status_mut() = http;
+                match extra {
+                    Extra::None => {}
+                    Extra::Allow(methods) => {
+                        response.headers_mut().insert(header::ALLOW, allow(&methods));
+                    }
+                    Extra::AcceptEncoding => {
+                        let gzip = HeaderValue::from_static("gzip, identity");
+                        response.headers_mut().insert(header::ACCEPT_ENCODING, gzip);
+                    }
+                }
+                if head { answer::without_body(response) } else { response }
+            }
+        };
+        unread.settle(&mut response).await;
+        response
+    }
+}
+
+/// Path, then method, then content type.
+fn decide(api: &Api, request: &Request<Body>) -> Decision {
+    let (method, path) = (request.method(), request.uri().path());
+    let content_type = ContentType::of(request.headers());
+    if *method == Method::POST
+        && let Some(wire) = grpc_wire(content_type)
+    {
+        return decide_grpc(api, request, wire, content_type);
+    }
+
+    if *method == Method::OPTIONS {
+        return match api.router().methods_at(path) {
+            methods if methods.is_empty() => refused(Reason::RouteNotFound),
+            methods => Decision::Options(methods),
+        };
+    }
+    let binding = match api.router().find(method, path) {
+        Found::Binding(binding) => binding,
+        Found::OtherMethods(methods) => {
+            return Decision::Refused(Reason::MethodNotAllowed.into(), Extra::Allow(methods));
+        }
+        Found::Nothing => return refused(Reason::RouteNotFound),
+    };
+
+    let takes_body = *binding.body() != RequestBody::None;
+    let json = matches!(content_type, ContentType::Json | ContentType::None);
+    if takes_body && !json && !binding.takes_any_content() {
+        return refused(Reason::ContentType);
+    }
+    let gzip = match content_encoding(request.headers()) {
+        Some(gzip) => gzip,
+        None => return Decision::Refused(Reason::ContentType.into(), Extra::AcceptEncoding),
+    };
+    if binding.rpc().is_client_streaming() {
+        const ONLY_GRPC: &str = "a stream of requests can only be sent over gRPC";
+        let refusal = Refusal::saying(Reason::NotImplemented, ONLY_GRPC);
+        return Decision::Refused(refusal, Extra::None);
+    }
+
+    let rpc = binding.rpc();
+    let rpc_path = format!("/{}/{}", rpc.parent_service().full_name(), rpc.name());
+    let Some((rpc_path, rpc)) = api.rpc(&rpc_path) else { return refused(Reason::RouteNotFound) };
+    let path = request.uri().path_and_query().cloned();
+    let path = path.unwrap_or_else(|| PathAndQuery::from_static("/"));
+    let target = Target { binding: Arc::clone(binding), path, gzip };
+    Decision::Call(Call::new(Wire::Json, rpc.clone(), Arc::clone(rpc_path)), Some(target))
+}
+
+fn decide_grpc(
+    api: &Api,
+    request: &Request<Body>,
+    wire: Wire,
+    content_type: ContentType,
+) -> Decision {
+    // gRPC over HTTP/2, "Requests": plain gRPC has trailers, which HTTP/1.1 clients lose.
+    let spoken = content_type.canonical().is_some()
+        && (wire == Wire::GrpcWeb || request.version() >= Version::HTTP_2);
+    if !spoken {
+        return refused(Reason::ContentType);
+    }
+    match api.rpc(request.uri().path()) {
+        Some((path, rpc)) => Decision::Call(Call::new(wire, rpc.clone(), Arc::clone(path)), None),
+        None => Decision::RefusedInGrpc(Reason::NotImplemented, content_type),
+    }
+}
+
+fn grpc_wire(content_type: ContentType) -> Option<Wire> {
+    match content_type {
+        ContentType::Grpc | ContentType::OtherGrpc => Some(Wire::Grpc),
+        ContentType::GrpcWeb | ContentType::GrpcWebText => Some(Wire::GrpcWeb),
+        ContentType::None | ContentType::Json | ContentType::Other => None,
+    }
+}
+
+fn refused(reason: Reason) -> Decision {
+    Decision::Refused(reason.into(), Extra::None)
+}
+
+/// Whether the body is gzip; `None` for an encoding that is not read here.
+fn content_encoding(headers: &HeaderMap) -> Option<bool> {
+    let mut values = headers.get_all(header::CONTENT_ENCODING).iter();
+    let (value, more) = (values.next(), values.next());
+    match value.map(|value| value.as_bytes().trim_ascii().to_ascii_lowercase()).as_deref() {
+        _ if more.is_some() => None,
+        None | Some(b"" | b"identity") => Some(false),
+        Some(b"gzip" | b"x-gzip") => Some(true),
+        Some(_) => None,
+    }
+}
+
+/// Writes content types in the form that tonic and tonic-web compare with. A client that sends
+/// base64 gets base64, whatever it accepts.
+fn canonicalize(headers: &mut HeaderMap) {
+    let Some(content_type) = ContentType::of(headers).canonical() else { return };
+    headers.insert(header::ACCEPT, content_type.clone());
+    headers.insert(header::CONTENT_TYPE, content_type);
+}
+
+fn allow(methods: &[Method]) -> HeaderValue {
+    let names: Vec<_> = methods.iter().map(Method::as_str).collect();
+    // Methods are tokens, so this cannot fail; an empty Allow says that there is none.
+    HeaderValue::try_from(names.join(", ")).unwrap_or(HeaderValue::from_static(""))
+}
+
+fn ended(reason: Reason, domain: &Domain) -> Outcome {
+    let name = domain.0.is_some().then(|| reason.as_str().to_owned());
+    Outcome { code: reason.code(), reason: name }
+}

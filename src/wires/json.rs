@@ -1,0 +1,289 @@
+//! ProtoJSON, by descriptors: <https://protobuf.dev/programming-guides/json/>.
+//!
+//! `prost-reflect` reads and writes it. What it lets pass or cannot name is checked before: names
+//! that are unknown, given twice, or two of one oneof.
+
+use std::{collections::HashSet, fmt};
+
+use bytes::Bytes;
+use prost::Message as _;
+use prost_reflect::{
+    DynamicMessage, FieldDescriptor, Kind, MessageDescriptor, ReflectMessage as _, SerializeOptions,
+};
+use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
+use serde_json::value::RawValue;
+use serde_path_to_error::{Segment, Track};
+
+use super::{
+    reason::{Reason, Refusal},
+    values::expected,
+};
+
+/// The proto's own names; unset fields left out.
+const OPTIONS: SerializeOptions = SerializeOptions::new().use_proto_field_name(true);
+
+/// JSON nested no deeper than this cannot exceed prost's limit of 100 nested messages: the worst
+/// case is a `google.protobuf.Struct`, three messages a level.
+const SURELY_SHALLOW: usize = 30;
+
+const NOT_JSON: Refusal = Refusal::saying(Reason::RequestMalformed, "the body is not valid JSON");
+const TOO_DEEP: Refusal =
+    Refusal::saying(Reason::RequestMalformed, "the body is nested too deeply");
+
+/// Reads a message.
+pub(super) fn read(descriptor: &MessageDescriptor, json: &[u8]) -> Result<DynamicMessage, Refusal> {
+    let depth = check(descriptor, json)?;
+
+    let mut track = Track::new();
+    let mut parser = serde_json::Deserializer::from_slice(json);
+    let tracked = serde_path_to_error::Deserializer::new(&mut parser, &mut track);
+    let message = DynamicMessage::deserialize(descriptor.clone(), tracked).map_err(|_| {
+        let path = track.path();
+        let field = field_at(descriptor, &path);
+        let description =
+            field.map_or_else(|| "does not fit its type".to_owned(), |f| expected(&f));
+        Refusal::field(&path.to_string(), description)
+    })?;
+
+    let fits = depth <= SURELY_SHALLOW
+        || DynamicMessage::decode(descriptor.clone(), Bytes::from(message.encode_to_vec())).is_ok();
+    if fits { Ok(message) } else { Err(TOO_DEEP) }
+}
+
+/// Reads one field of a message, from JSON that is the field's value alone.
+pub(super) fn read_field(field: &FieldDescriptor, json: &[u8]) -> Result<DynamicMessage, Refusal> {
+    // One complete value and nothing behind it: what stands around it cannot change its meaning.
+    let value: &RawValue = serde_json::from_slice(json).map_err(|_| NOT_JSON)?;
+    let whole = format!("{{\"{}\":{}}}", field.name(), value.get());
+    read(field.parent_message(), whole.as_bytes())
+}
+
+/// Writes a message.
+pub(super) fn write(message: &DynamicMessage) -> Result<Vec<u8>, serde_json::Error> {
+    let mut json = Vec::with_capacity(128);
+    message.serialize_with_options(&mut serde_json::Serializer::new(&mut json), &OPTIONS)?;
+    Ok(json)
+}
+
+/// Writes one field's value. A message or an optional scalar that is not set is `null`.
+pub(super) fn write_field(
+    message: &mut DynamicMessage,
+    field: &FieldDescriptor,
+) -> Result<Vec<u8>, serde_json::Error> {
+    if !message.has_field(field) && field.supports_presence() {
+        return Ok(b"null".to_vec());
+    }
+    let mut alone = DynamicMessage::new(message.descriptor());
+    let options = match message.take_field(field) {
+        Some(value) => {
+            alone.set_field(field, value);
+            OPTIONS
+        }
+        None => OPTIONS.skip_default_fields(false),
+    };
+    let object = alone.serialize_with_options(serde_json::value::Serializer, &options)?;
+    object.get(field.name()).map_or_else(|| Ok(b"null".to_vec()), serde_json::to_vec)
+}
+
+/// A message as a JSON value.
+pub(super) fn to_value(message: &DynamicMessage) -> Option<serde_json::Value> {
+    message.serialize_with_options(serde_json::value::Serializer, &OPTIONS).ok()
+}
+
+/// The field that a path of JSON names leads to.
+fn field_at(
+    message: &MessageDescriptor,
+    path: &serde_path_to_error::Path,
+) -> Option<FieldDescriptor> {
+    let mut field: Option<FieldDescriptor> = None;
+    let mut inside = Some(message.clone());
+    for segment in path.iter() {
+        let Segment::Map { key } = segment else { continue };
+        let next = match field.take().filter(FieldDescriptor::is_map).map(|map| map.kind()) {
+            Some(Kind::Message(entry)) => entry.map_entry_value_field(),
+            _ => named(&inside?, key)?,
+        };
+        inside = match next.kind() {
+            Kind::Message(message) => Some(message),
+            _ => None,
+        };
+        field = Some(next);
+    }
+    field
+}
+
+fn named(message: &MessageDescriptor, name: &str) -> Option<FieldDescriptor> {
+    message.get_field_by_name(name).or_else(|| message.get_field_by_json_name(name))
+}
+
+/// Checks syntax and names. Returns how deep the JSON is nested.
+fn check(descriptor: &MessageDescriptor, json: &[u8]) -> Result<usize, Refusal> {
+    let mut walk = Walk::default();
+    let mut parser = serde_json::Deserializer::from_slice(json);
+    let shape = Shape::of_message(descriptor.clone());
+    let checked = Check { shape, walk: &mut walk }.deserialize(&mut parser);
+    match checked.and_then(|_| parser.end()) {
+        Ok(()) => Ok(walk.deepest),
+        Err(_) => Err(walk.refusal.unwrap_or(NOT_JSON)),
+    }
+}
+
+/// What a place in the JSON is meant to hold, as far as names go.
+#[derive(Clone)]
+enum Shape {
+    /// A message, or a list of them.
+    Message(MessageDescriptor),
+    /// A map, or a list of free values.
+    Map(Box<Shape>),
+    /// No names that a descriptor knows: scalars, `Struct`, `Any`.
+    Free,
+}
+
+impl Shape {
+    fn of_message(message: MessageDescriptor) -> Self {
+        if message.full_name().starts_with("google.protobuf.") {
+            return Self::Free;
+        }
+        Self::Message(message)
+    }
+
+    fn of_field(field: &FieldDescriptor) -> Self {
+        match field.kind() {
+            Kind::Message(entry) if field.is_map() => {
+                Self::Map(Box::new(Self::of_field(&entry.map_entry_value_field())))
+            }
+            Kind::Message(message) => Self::of_message(message),
+            _ => Self::Free,
+        }
+    }
+}
+
+/// Where the check is, and what it found.
+#[derive(Default)]
+struct Walk {
+    path: Vec<String>,
+    depth: usize,
+    deepest: usize,
+    refusal: Option<Refusal>,
+}
+
+impl Walk {
+    fn refuse(&mut self, name: &str, description: &str) {
+        let mut path = self.path.join(".");
+        if !path.is_empty() {
+            path.push('.');
+        }
+        self.refusal = Some(Refusal::field(&(path + name), description));
+    }
+
+    fn enter(&mut self) {
+        self.depth += 1;
+        self.deepest = self.deepest.max(self.depth);
+    }
+}
+
+/// Checks one JSON value. Gives `true` where it is not `null`.
+struct Check<'w> {
+    shape: Shape,
+    walk: &'w mut Walk,
+}
+
+impl<'de> DeserializeSeed<'de> for Check<'_> {
+    type Value = bool;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<bool, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Check<'_> {
+    type Value = bool;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("JSON")
+    }
+
+    fn visit_unit<E>(self) -> Result<bool, E> {
+        Ok(false)
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<bool, E> {
+        Ok(true)
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<bool, E> {
+        Ok(true)
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<bool, E> {
+        Ok(true)
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<bool, E> {
+        Ok(true)
+    }
+
+    fn visit_str<E>(self, _: &str) -> Result<bool, E> {
+        Ok(true)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<bool, A::Error> {
+        self.walk.enter();
+        let mut index = 0_usize;
+        let name = self.walk.path.pop().unwrap_or_default();
+        loop {
+            self.walk.path.push(format!("{name}[{index}]"));
+            let element = Check { shape: self.shape.clone(), walk: &mut *self.walk };
+            if seq.next_element_seed(element)?.is_none() {
+                break;
+            }
+            self.walk.path.pop();
+            index += 1;
+        }
+        self.walk.path.pop();
+        self.walk.path.push(name);
+        self.walk.depth -= 1;
+        Ok(true)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<bool, A::Error> {
+        let Self { shape, walk } = self;
+        walk.enter();
+        let mut names = HashSet::new();
+        let mut numbers = HashSet::new();
+        let mut oneofs = HashSet::new();
+        while let Some(name) = map.next_key::<String>()? {
+            let (inside, oneof, new) = match &shape {
+                Shape::Message(message) => match named(message, &name) {
+                    Some(field) => {
+                        let oneof =
+                            field.containing_oneof().map(|oneof| oneof.full_name().to_owned());
+                        (Shape::of_field(&field), oneof, numbers.insert(field.number()))
+                    }
+                    None if message.get_extension_by_json_name(&name).is_some() => {
+                        (Shape::Free, None, names.insert(name.clone()))
+                    }
+                    None => {
+                        walk.refuse(&name, "no such field");
+                        return Err(A::Error::custom("unknown"));
+                    }
+                },
+                Shape::Map(value) => ((**value).clone(), None, names.insert(name.clone())),
+                Shape::Free => (Shape::Free, None, names.insert(name.clone())),
+            };
+            if !new {
+                walk.refuse(&name, "given more than once");
+                return Err(A::Error::custom("twice"));
+            }
+            walk.path.push(name);
+            let set = map.next_value_seed(Check { shape: inside, walk: &mut *walk })?;
+            let name = walk.path.pop().unwrap_or_default();
+            if set && oneof.is_some_and(|oneof| !oneofs.insert(oneof)) {
+                walk.refuse(&name, "another field of the same oneof is given, too");
+                return Err(A::Error::custom("oneof"));
+            }
+        }
+        walk.depth -= 1;
+        Ok(true)
+    }
+}

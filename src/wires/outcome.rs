@@ -1,0 +1,81 @@
+//! How a call ended, seen on the plain gRPC answer that all wires share.
+
+use http::{HeaderMap, Request, Response};
+use http_body::Body as _;
+use http_body_util::BodyExt as _;
+use tonic::{Code, Status, body::Body};
+use tonic_types::{ErrorDetails, StatusExt as _};
+
+use super::{
+    Outcome, Record,
+    call::Call,
+    reason::{Domain, Reason},
+    status,
+    step::{Inner, Step},
+};
+
+/// The step that observes: see [`Api::outcome`](super::Api::outcome).
+#[derive(Clone, Debug)]
+pub struct OutcomeStep {
+    domain: Domain,
+}
+
+impl OutcomeStep {
+    pub(super) fn new(domain: Domain) -> Self {
+        Self { domain }
+    }
+}
+
+impl Step for OutcomeStep {
+    async fn run<S: Inner>(self, request: Request<Body>, mut inner: S) -> Response<Body> {
+        let record = request.extensions().get::<Record>().cloned().unwrap_or_default();
+        let call = request.extensions().get::<Call>().cloned();
+        let Ok(mut response) = inner.call(request).await;
+
+        if self.note(response.headers_mut(), &record, call.as_ref())
+            || response.body().is_end_stream()
+        {
+            return response;
+        }
+        response.map(|body| {
+            Body::new(body.map_frame(move |mut frame| {
+                if let Some(trailers) = frame.trailers_mut() {
+                    self.note(trailers, &record, call.as_ref());
+                }
+                frame
+            }))
+        })
+    }
+}
+
+impl OutcomeStep {
+    /// Notes the status that headers or trailers have; `false` where they have none.
+    fn note(&self, headers: &mut HeaderMap, record: &Record, call: Option<&Call>) -> bool {
+        let Some(code) = status::code(headers) else { return false };
+        if code == Code::Ok {
+            record.ended(Outcome { code, reason: None });
+            return true;
+        }
+        let Some(mut status) = status::read(headers) else { return false };
+        if let Some(complete) = complete(&self.domain, &status) {
+            let rpc = call.map(Call::path);
+            tracing::info!(rpc, code = ?code, message = status.message(), "a status without a reason");
+            status::write(&complete, headers);
+            status = complete;
+        }
+        record.ended(Outcome { code, reason: Domain::reason_name(&status) });
+        true
+    }
+}
+
+/// A status that says no reason, with the one that its code has, and that reason's own sentence:
+/// tonic makes such statuses itself, and their text is for this side only.
+fn complete(domain: &Domain, status: &Status) -> Option<Status> {
+    let domain = domain.0.as_ref()?;
+    if !status.details().is_empty() {
+        return None;
+    }
+    let reason = Reason::for_code(status.code())?;
+    let details = ErrorDetails::with_error_info(reason.as_str(), domain.as_ref(), []);
+    Some(Status::with_error_details(status.code(), reason.message(), details))
+}
