@@ -8,7 +8,10 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use std::os::unix::ffi::OsStrExt;
+
 use anyhow::{Context, Result, bail};
+use aws_lc_rs::digest::{SHA256, digest};
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
 
 use super::account::{Account, check_owner};
@@ -157,6 +160,20 @@ impl Directory {
         };
         String::from_utf8_lossy(&output.stdout).contains(&*self.data().to_string_lossy())
     }
+}
+
+/// Where the server of the state folder `folder` keeps its data: in it, or, where the server's
+/// user cannot enter it, in `/var/tmp` under a name that belongs to the folder's path.
+pub fn place(folder: &Path) -> Result<PathBuf> {
+    let inside = folder.join("postgres");
+    let account = Account::find()?;
+    if inside.exists() || account.is_none_or(|it| it.can_enter(folder)) {
+        return Ok(inside);
+    }
+    let path = folder.canonicalize()?;
+    let digest = digest(&SHA256, path.as_os_str().as_bytes());
+    let name: String = digest.as_ref()[..8].iter().map(|byte| format!("{byte:02x}")).collect();
+    Ok(Path::new("/var/tmp").join(format!("user-service-{name}")))
 }
 
 /// Writes a file that only we can read.

@@ -7,4 +7,5 @@ mod directory;
 
 pub(crate) use cluster::connect;
 pub use cluster::{Cluster, Options, SUPERUSER};
+pub use directory::place;
 pub(crate) use directory::write_private;
