@@ -48,13 +48,15 @@ test("reasons and field violations arrive as types", async () => {
 
 test("a refused token is refreshed once, for all calls that it was refused to", async () => {
   const { access_token } = await session("Ada Lovelace");
+  let token = "not.a.token";
   let refreshes = 0;
   const client = createUserServiceClient({
     baseUrl: serviceUrl,
-    getToken: () => "not.a.token",
+    getToken: () => token,
     refreshToken: async () => {
       refreshes += 1;
-      return access_token;
+      token = access_token;
+      return token;
     },
   });
   const answers = await Promise.all([client.getName({}), client.getName({}), client.getName({})]);

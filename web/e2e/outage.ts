@@ -4,20 +4,23 @@ import { comeBack, newUser, signIn, visitor } from "./browser.ts";
 import { shoot } from "./shots.ts";
 import { pageUrl, service } from "./stack.ts";
 
-test("without the service the page says so, and both halves recover", async (t) => {
+const UNREACHABLE = "We can’t reach the service";
+
+test("without the service the page says so, and recovers by itself", async (t) => {
   const page = await visitor(t);
   await signIn(page, await newUser("Ada Lovelace"));
   await service.stop();
   try {
     await page.reload();
-    const notice = page.getByRole("alert").filter({ hasText: "We can’t reach the service" });
-    await notice.nth(1).waitFor(); // the server's and the browser's
+    await page.getByRole("alert").filter({ hasText: UNREACHABLE }).waitFor(); // the server says it
+    await page.getByRole("status").filter({ hasText: UNREACHABLE }).waitFor(); // and the browser
     await shoot(page, "Service unreachable");
+    await page.getByRole("main").getByRole("button", { name: "Try again" }).first().click();
+    await page.getByRole("alert").filter({ hasText: UNREACHABLE }).waitFor();
   } finally {
     await service.start();
   }
-  await page.getByRole("heading", { name: "Ada Lovelace" }).waitFor(); // by itself
-  await page.getByRole("button", { name: "Try again" }).click();
+  await page.getByRole("heading", { name: "Ada Lovelace" }).waitFor();
   await page.getByRole("button", { name: "Save changes" }).waitFor();
 });
 
@@ -27,13 +30,13 @@ test("an open page lives through a restart of the service", async (t) => {
   await service.stop();
   try {
     await comeBack(page);
-    await page.getByText("Not up to date").waitFor();
+    await page.getByRole("status").filter({ hasText: UNREACHABLE }).waitFor();
     await page.getByRole("heading", { name: "Ada Lovelace" }).waitFor(); // what was known stays
-    await shoot(page, "Service restarting");
     await page.getByRole("button", { name: "Rename" }).click();
     await page.getByLabel("New name").fill("Ada Byron");
     await page.getByRole("button", { name: "Save", exact: true }).click();
-    await page.locator("form").getByRole("alert").filter({ hasText: "We can’t reach the service" }).waitFor();
+    await page.locator("form").getByRole("alert").filter({ hasText: UNREACHABLE }).waitFor();
+    await shoot(page, "Service restarting");
   } finally {
     await service.start();
   }
@@ -59,7 +62,6 @@ test("offline and back", async (t) => {
 test("from an origin that the service does not know, the browser cannot read its answers", async (t) => {
   const baseURL = pageUrl.replace("127.0.0.1", "localhost");
   const page = await visitor(t, { baseURL });
-  await signIn(page, await newUser("Ada Lovelace"), "Not up to date");
-  await page.getByRole("alert").filter({ hasText: "We can’t reach the service" }).waitFor();
+  await signIn(page, await newUser("Ada Lovelace"), UNREACHABLE);
   assert.equal(await page.getByLabel("Full name").inputValue(), "Ada Lovelace", "servers have no origin");
 });

@@ -22,12 +22,12 @@ export async function shoot(page: Page, state: string): Promise<void> {
   const images: Buffer[] = [];
   for (const viewport of [DESKTOP, PHONE]) {
     await page.setViewportSize(viewport);
+    const overflow = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+    assert.ok(overflow <= 0, `${state} scrolls sideways by ${overflow} px at ${viewport.width}`);
     for (const colorScheme of ["light", "dark"] as const) {
       await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
       images.push(await page.screenshot({ fullPage: true, animations: "disabled" }));
       if ((viewport === DESKTOP) === (colorScheme === "light")) await inspect(page, `${state}, ${colorScheme}`);
-      const { scrollWidth, clientWidth } = await page.evaluate(() => document.documentElement);
-      assert.ok(scrollWidth <= clientWidth, `${state} scrolls sideways at ${viewport.width}`);
     }
   }
   await page.setViewportSize(DESKTOP);

@@ -5,13 +5,14 @@
  */
 import assert from "node:assert/strict";
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
-import { closeSync, mkdirSync, openSync, readFileSync } from "node:fs";
+import { closeSync, mkdirSync, openSync, readFileSync, rmSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 
-const WEB = resolve(import.meta.dirname, "..");
+export const WEB = resolve(import.meta.dirname, "..");
 const ROOT = resolve(WEB, "..");
 export const OUT = join(WEB, "e2e/out");
+const SEED = join(ROOT, ".dev/env");
 const PATIENCE_MS = 60_000;
 
 function setting(name: string): string {
@@ -30,13 +31,18 @@ class Program {
   private readonly name: string;
   private readonly argv: readonly string[];
   private readonly env: Record<string, string>;
-  private readonly ready: string;
+  private readonly isReady: () => Promise<boolean>;
 
-  constructor(name: string, argv: readonly string[], env: Record<string, string>, ready: string) {
+  constructor(
+    name: string,
+    argv: readonly string[],
+    env: Record<string, string>,
+    isReady: () => Promise<boolean>,
+  ) {
     this.name = name;
     this.argv = argv;
     this.env = env;
-    this.ready = ready;
+    this.isReady = isReady;
   }
 
   async start(): Promise<void> {
@@ -49,7 +55,7 @@ class Program {
     process.once("exit", () => this.child?.kill("SIGKILL"));
     await until(`${this.name} to be ready`, async () => {
       assert.equal(this.child?.exitCode, null, `${this.name} ended: see e2e/out/${this.name}.log`);
-      return (await fetch(this.ready)).ok;
+      return this.isReady();
     });
   }
 
@@ -72,29 +78,25 @@ class Program {
   }
 }
 
-const stack = new Program(
-  "stack",
-  [join(ROOT, "target/debug/dev"), "run"],
-  {},
-  `${authUrl}/auth/v1/.well-known/jwks.json`,
-);
+const answers = (url: string) => async () => (await fetch(url)).ok;
+
+const stack = new Program("stack", [join(ROOT, "target/debug/dev"), "run"], {}, async () => {
+  seed = { DATABASE_URL: environment(SEED)["DATABASE_URL"] ?? "" };
+  return seed.DATABASE_URL !== "";
+});
 
 /** The service of these tests: beside the stack's own, to be stopped and started at will. */
 export let service: Program;
 let page: Program;
 
-/** What the stack says about itself when it is up. */
-export interface Seed {
-  readonly DATABASE_URL: string;
-  readonly NAMELESS_ID: string;
-  readonly ADA_ID: string;
-}
-let seed: Seed;
+/** What the stack says about itself once it is up. */
+let seed: { readonly DATABASE_URL: string };
 
 export async function start(): Promise<void> {
+  rmSync(OUT, { recursive: true, force: true });
   mkdirSync(OUT, { recursive: true });
+  rmSync(SEED, { force: true });
   await stack.start();
-  seed = environment(setting("DEV_ENV_FILE")) as unknown as Seed;
   service = new Program(
     "service",
     [join(ROOT, "target/debug/user-service")],
@@ -106,13 +108,13 @@ export async function start(): Promise<void> {
       SESSION_CHECK: "on",
       SESSION_CHECK_TTL: "1ms", // so that a test need not wait for a session to be seen as ended
     },
-    `${serviceUrl}/readyz`,
+    answers(`${serviceUrl}/readyz`),
   );
   page = new Program(
     "page",
     [process.execPath, join(WEB, "node_modules/next/dist/bin/next"), "start", "--port", setting("WEB_PORT")],
     {},
-    `${pageUrl}/sign-in`,
+    answers(`${pageUrl}/sign-in`),
   );
   await service.start();
   await page.start();

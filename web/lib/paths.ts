@@ -4,7 +4,7 @@ import type { Route } from "next";
 export const HOME: Route = "/account";
 
 /** Why the sign-in page was opened, where it was not the user's own idea. */
-export type SignInReason = "ended" | "link";
+export type SignInReason = "ended" | "out" | "link";
 
 /**
  * Reads `next` from a query. Only paths of this site are taken: an address that leads elsewhere

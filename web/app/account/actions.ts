@@ -15,7 +15,7 @@ export interface NameFormState {
   readonly failure?: Failure;
 }
 
-/** Changes the name on the server; works without JavaScript too. */
+/** Changes the name on the server. */
 export async function saveName(_: NameFormState, form: FormData): Promise<NameFormState> {
   const entered = form.get("full_name");
   const fullName = typeof entered === "string" ? entered : "";

@@ -2,11 +2,10 @@
 
 import { useQuery } from "@connectrpc/connect-query";
 import { UserService } from "@user-service/client";
-import { useState } from "react";
+import { useRouter } from "next/navigation";
+import { useEffect, useRef, useState } from "react";
 import { Button } from "@/components/button";
-import { FailureNotice } from "@/components/failure-notice";
 import { Skeleton } from "@/components/skeleton";
-import { describe } from "@/lib/failure";
 import { LiveStatus } from "./live-status";
 import { RenameForm } from "./rename-form";
 
@@ -14,40 +13,47 @@ import { RenameForm } from "./rename-form";
 export function Identity({ email }: { email: string }) {
   const query = useQuery(UserService.method.getName, {});
   const [rename, setRename] = useState<"closed" | "open" | "left">("closed");
+  useRefreshOnRecovery(query.isError);
   const name = query.data?.fullName;
+  const loading = query.isPending && query.fetchStatus === "fetching";
 
   return (
-    <section aria-label="Who you are">
-      <div className="identity">
-        <span className="avatar" aria-hidden="true">
-          {initials(name ?? email)}
-        </span>
-        <div className="identity-lines">
-          <div className="identity-name">
-            <h1 className={rename === "open" ? "visually-hidden" : undefined}>
-              <Name loading={query.isPending && query.fetchStatus === "fetching"} name={name} known={query.isSuccess} />
-            </h1>
-            {rename === "open" ? (
-              <RenameForm name={name ?? ""} done={() => setRename("left")} />
-            ) : (
-              query.data && (
-                <Button look="quiet" autoFocus={rename === "left"} onClick={() => setRename("open")}>
-                  {name ? "Rename" : "Add your name"}
-                </Button>
-              )
-            )}
-          </div>
-          <p className="identity-meta">
-            <span>{email}</span>
-            <LiveStatus query={query} />
-          </p>
+    <section className="identity" aria-label="Who you are">
+      <span className={loading ? "avatar skeleton" : "avatar"} aria-hidden="true">
+        {!loading && initials(name ?? email)}
+      </span>
+      <div className="identity-lines">
+        <div className="identity-name">
+          <h1 className={rename === "open" ? "visually-hidden" : undefined}>
+            <Name loading={loading} name={name} known={query.isSuccess} />
+          </h1>
+          {rename === "open" ? (
+            <RenameForm name={name ?? ""} done={() => setRename("left")} />
+          ) : (
+            query.data && (
+              <Button look="quiet" autoFocus={rename === "left"} onClick={() => setRename("open")}>
+                {name ? "Rename" : "Add your name"}
+              </Button>
+            )
+          )}
         </div>
+        <p className="identity-meta">
+          <span>{email}</span>
+          <LiveStatus query={query} />
+        </p>
       </div>
-      {query.isError && query.fetchStatus !== "paused" && (
-        <FailureNotice failure={describe(query.error)} retry={query.refetch} retrying={query.isFetching} />
-      )}
     </section>
   );
+}
+
+/** Has the server render anew once the service answers again: it may have failed there too. */
+function useRefreshOnRecovery(failing: boolean) {
+  const router = useRouter();
+  const wasFailing = useRef(failing);
+  useEffect(() => {
+    if (wasFailing.current && !failing) router.refresh();
+    wasFailing.current = failing;
+  }, [failing, router]);
 }
 
 function Name({ loading, name, known }: { loading: boolean; name: string | undefined; known: boolean }) {

@@ -4,6 +4,7 @@ import { TransportProvider } from "@connectrpc/connect-query";
 import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
 import { isUnreachable } from "@user-service/client";
 import { type ReactNode, useEffect, useState } from "react";
+import { leave } from "@/lib/leave";
 import { signInPath } from "@/lib/paths";
 import { browserSupabase } from "@/lib/supabase/browser";
 import { browserTransport } from "@/lib/user-service/browser";
@@ -38,8 +39,7 @@ export function Providers({ userId, children }: { userId: string; children: Reac
 function useSessionOf(userId: string) {
   useEffect(() => {
     const { data } = browserSupabase().auth.onAuthStateChange((event, session) => {
-      // A real navigation: nothing of the user stays in memory.
-      if (event === "SIGNED_OUT") location.replace(signInPath("ended"));
+      if (event === "SIGNED_OUT") void leave(signInPath("out"));
       else if (session && session.user.id !== userId) location.reload();
     });
     return () => data.subscription.unsubscribe();

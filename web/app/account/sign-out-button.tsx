@@ -4,7 +4,7 @@ import { useState } from "react";
 import { Button } from "@/components/button";
 import { browserSupabase } from "@/lib/supabase/browser";
 
-/** Ends the session in this browser. */
+/** Ends the session in this browser. The page hears of it and leaves, as it does in other tabs. */
 export function SignOutButton() {
   const [state, setState] = useState<"idle" | "busy" | "failed">("idle");
 
@@ -12,7 +12,6 @@ export function SignOutButton() {
     setState("busy");
     const { error } = await browserSupabase().auth.signOut({ scope: "local" });
     if (error) setState("failed");
-    else location.replace("/sign-in");
   }
 
   return (

@@ -1,13 +1,14 @@
 import type { Metadata } from "next";
 import Link from "next/link";
 import { Notice } from "@/components/notice";
-import { HOME, nextPath } from "@/lib/paths";
+import { HOME, nextPath, type SignInReason } from "@/lib/paths";
 import { SignInForm } from "./sign-in-form";
 
 export const metadata: Metadata = { title: "Sign in" };
 
-const NOTICES: Partial<Record<string, string>> = {
+const NOTICES: Partial<Record<string, string>> & Record<SignInReason, string> = {
   ended: "Your session has ended. Sign in again to go on.",
+  out: "You are signed out.",
   link: "That link has expired or was used before. Sign in, or sign up again for a new one.",
 };
 

@@ -1,13 +1,13 @@
 "use client";
 
 import type { Route } from "next";
-import { useRouter } from "next/navigation";
 import { useActionState } from "react";
 import { Button } from "@/components/button";
 import { Field } from "@/components/field";
 import { Notice } from "@/components/notice";
 import { PasswordField } from "@/components/password-field";
 import { authMessage } from "@/lib/supabase/messages";
+import { leave } from "@/lib/leave";
 import { browserSupabase } from "@/lib/supabase/browser";
 
 interface State {
@@ -16,15 +16,13 @@ interface State {
 }
 
 export function SignInForm({ next }: { next: Route }) {
-  const router = useRouter();
   const [state, signIn, busy] = useActionState<State, FormData>(
     async (_, form) => {
       const email = String(form.get("email"));
       const password = String(form.get("password"));
       const { error } = await browserSupabase().auth.signInWithPassword({ email, password });
       if (error) return { email, error: authMessage(error) };
-      router.replace(next);
-      return { email };
+      return leave(next);
     },
     { email: "" },
   );

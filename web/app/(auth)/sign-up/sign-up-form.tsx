@@ -1,12 +1,12 @@
 "use client";
 
 import type { Route } from "next";
-import { useRouter } from "next/navigation";
 import { useActionState } from "react";
 import { Button } from "@/components/button";
 import { Field } from "@/components/field";
 import { Notice } from "@/components/notice";
 import { PasswordField } from "@/components/password-field";
+import { leave } from "@/lib/leave";
 import { browserSupabase } from "@/lib/supabase/browser";
 import { authMessage } from "@/lib/supabase/messages";
 
@@ -19,7 +19,6 @@ interface State {
 }
 
 export function SignUpForm({ next }: { next: Route }) {
-  const router = useRouter();
   const [state, signUp, busy] = useActionState<State, FormData>(
     async (_, form) => {
       const fullName = String(form.get("full_name")).trim();
@@ -33,8 +32,8 @@ export function SignUpForm({ next }: { next: Route }) {
         },
       });
       if (error) return { fullName, email, error: authMessage(error) };
-      if (data.session) router.replace(next);
-      return { fullName, email, unconfirmed: data.session === null };
+      if (data.session) await leave(next);
+      return { fullName, email, unconfirmed: true };
     },
     { fullName: "", email: "" },
   );
