@@ -200,7 +200,6 @@ fn with_cors(cors: CorsLayer, inner: App) -> App {
 }
 
 /// The last resort, for a panic outside the calls: the panic hook has logged it.
-#[expect(clippy::needless_pass_by_value, reason = "the layer's signature")]
 fn panicked(_: Box<dyn Any + Send>) -> Response<Body> {
     let mut response = Response::new(Body::empty());
     *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;

@@ -11,6 +11,7 @@
 //! db            one transaction as this caller
 //! ```
 
+#![warn(unreachable_pub)]
 #![deny(
     clippy::unwrap_used,
     clippy::expect_used,

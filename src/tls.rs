@@ -1,6 +1,11 @@
 //! The server's certificate: read from PEM files, and again when they change.
 
-use std::{fs, io, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use arc_swap::ArcSwap;
 use rustls::{
@@ -145,8 +150,8 @@ impl Files {
     }
 }
 
-fn certificates(path: &PathBuf, pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, Error> {
+fn certificates(path: &Path, pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, Error> {
     CertificateDer::pem_slice_iter(pem)
         .collect::<Result<_, _>>()
-        .map_err(|cause| Error::Pem { path: path.clone(), cause })
+        .map_err(|cause| Error::Pem { path: path.to_owned(), cause })
 }

@@ -7,11 +7,14 @@ use std::time::Instant;
 
 use anyhow::{Context, Result};
 use clap::{Arg, ArgMatches, Command, value_parser};
+use dev::auth::{Auth, Keys};
 use dev::ports::Ports;
+use dev::postgres::Cluster;
 use dev::stack::{Stack, built_service};
 use dev::state::Folder;
-use dev::{seed, token};
+use dev::{seed, supabase, token};
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::oneshot;
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -43,6 +46,10 @@ fn command() -> Command {
                 .about("Starts everything, seeds two users, runs until Ctrl-C")
                 .arg(service),
         )
+        .subcommand(Command::new("auth").about(
+            "Starts the Auth stand-in alone, on a free port and a temporary database; prints \
+             SUPABASE_URL=… and runs until Ctrl-C or the end of its input",
+        ))
         .subcommand(Command::new("token").about("Signs Ada in and prints TOKEN=…"))
         .subcommand(Command::new("stop").about("Stops the run of this clone"))
         .subcommand(Command::new("clean").about("Stops it and removes its data, keys, passwords"))
@@ -56,8 +63,9 @@ async fn act(matches: &ArgMatches) -> Result<()> {
             let service = arguments.get_one::<PathBuf>("service").cloned();
             run(&folder, service.map_or_else(built_service, Ok)?).await
         }
+        Some(("auth", _)) => auth().await,
         Some(("token", _)) => {
-            let token = token::fresh(&folder, Ports::from_environment()?).await?;
+            let token = token::fresh(&folder).await?;
             print(&format!("TOKEN={token}\n"))
         }
         Some(("stop", _)) => {
@@ -92,6 +100,27 @@ async fn run(folder: &Folder, service: PathBuf) -> Result<()> {
     tell("dev: stopping …");
     stack.stop().await?;
     failure
+}
+
+/// For tests in other languages, which start this program and read its first line.
+async fn auth() -> Result<()> {
+    let mut signals = Signals::new()?;
+    let cluster = Cluster::temporary().await?;
+    supabase::install(&cluster).await?;
+    let database = cluster.config("supabase_auth_admin", "postgres");
+    let auth = Auth::start(database, 0, Keys::generate()?).await?;
+    print(&format!("SUPABASE_URL={}\n", auth.url()))?;
+    // A thread of its own, which the process does not wait for: reading cannot be cancelled.
+    let (ended, input) = oneshot::channel();
+    std::thread::spawn(move || {
+        let _ = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());
+        let _ = ended.send(());
+    });
+    tokio::select! {
+        () = signals.any() => {}
+        _ = input => {}
+    }
+    Ok(())
 }
 
 /// What a developer sees when all runs.

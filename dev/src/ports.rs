@@ -46,10 +46,7 @@ impl Port {
     /// What to do when the port is taken.
     pub fn taken(self) -> String {
         let Self { number, variable } = self;
-        format!(
-            "port {number} is taken: set {variable} to another, as in {variable}={}",
-            number + 10
-        )
+        format!("port {number} is taken: set {variable} to a free one")
     }
 }
 

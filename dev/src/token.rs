@@ -6,26 +6,28 @@ use anyhow::{Context, Result, bail};
 use serde_json::json;
 
 use crate::http;
-use crate::ports::Ports;
 use crate::postgres::write_private;
 use crate::seed::{ADA, PASSWORD};
 use crate::state::Folder;
 
 /// Signs [`ADA`] in over HTTP, as a client would, and puts the token into `.dev/env`.
-pub async fn fresh(folder: &Folder, ports: Ports) -> Result<String> {
+pub async fn fresh(folder: &Folder) -> Result<String> {
+    let env = folder.file("env");
+    let text = fs::read_to_string(&env).context("there is no .dev/env yet: make run")?;
+    let url = text.lines().find_map(|line| line.strip_prefix("SUPABASE_URL="));
+    let port = url.and_then(|url| url.rsplit_once(':')?.1.parse().ok());
+    let port = port.context(".dev/env has no SUPABASE_URL: make run writes it")?;
+
     let body = json!({ "email": ADA, "password": PASSWORD });
-    let path = "/auth/v1/token?grant_type=password";
-    let (status, session) = http::post_json(ports.auth.number, path, &body)
+    let (status, session) = http::post_json(port, "/auth/v1/token?grant_type=password", &body)
         .await
-        .context("the Auth stand-in does not answer: is `make run` running?")?;
+        .context("the Auth stand-in does not answer: is make run running?")?;
     let Some(token) = session["access_token"].as_str() else {
         bail!("the Auth stand-in answered {status}: {session}");
     };
-    let env = folder.file("env");
-    let text = fs::read_to_string(&env).unwrap_or_default();
-    let others = text.lines().filter(|line| !line.starts_with("TOKEN="));
-    let lines: Vec<_> =
-        std::iter::once(format!("TOKEN={token}")).chain(others.map(ToOwned::to_owned)).collect();
-    write_private(&env, &(lines.join("\n") + "\n"))?;
+
+    let others = text.split_inclusive('\n').filter(|line| !line.starts_with("TOKEN="));
+    let text: String = std::iter::once(&*format!("TOKEN={token}\n")).chain(others).collect();
+    write_private(&env, &text)?;
     Ok(token.to_owned())
 }

@@ -1,11 +1,13 @@
 //! The private server: restarts, crashes, killed runs, copies.
 
+use std::fs::Permissions;
 use std::net::TcpListener;
-use std::path::PathBuf;
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
-use dev::postgres::{Cluster, Options, SUPERUSER};
+use dev::postgres::{self, Cluster, Options, SUPERUSER};
 use dev::testing::{self, Template};
 
 #[tokio::test]
@@ -122,6 +124,20 @@ async fn each_test_gets_its_own_copy_of_the_template() -> Result<()> {
     while client.query_one(there, &[&name]).await?.get(0) {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
+    Ok(())
+}
+
+#[test]
+fn data_goes_where_the_servers_user_can_enter() -> Result<()> {
+    let folder = Scratch::new();
+    let mut builder = std::fs::DirBuilder::new();
+    builder.mode(0o700).create(&folder.0)?;
+    let place = postgres::place(&folder.0)?;
+    if rustix::process::geteuid().is_root() {
+        assert_eq!(place.parent(), Some(Path::new("/var/tmp")));
+        std::fs::set_permissions(&folder.0, Permissions::from_mode(0o711))?;
+    }
+    assert_eq!(postgres::place(&folder.0)?, folder.0.join("postgres"));
     Ok(())
 }
 

@@ -136,3 +136,53 @@ impl<'de> Visitor<'de> for Reader {
         Ok(Value::Object(Object(object)))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_one_object_with_distinct_members_is_read() {
+        for good in ["{}", " {\"a\":1}\n", r#"{"a":{"a":[{"a":null},{"a":true}]}}"#] {
+            assert!(Object::parse(good).is_some(), "{good}");
+        }
+        let bad = [
+            "",
+            "null",
+            "[]",
+            "{} {}",
+            "{,}",
+            r#"{"a":1,"a":1}"#,
+            r#"{"a":1,"b":2,"\u0061":1}"#,
+            r#"{"x":[{"a":1,"a":1}]}"#,
+            r#"{"a":1e999}"#,
+            r#"{"a":NaN}"#,
+            r#"{"a":"\ud800"}"#,
+            "{\"a\":\"\u{1}\"}",
+            "\u{feff}{}",
+        ];
+        for bad in bad {
+            assert!(Object::parse(bad).is_none(), "{bad}");
+        }
+        let deep = format!("{{\"a\":{}1{}}}", "[".repeat(200), "]".repeat(200));
+        assert!(Object::parse(&deep).is_none());
+    }
+
+    #[test]
+    fn members_are_found_by_name_escaped_or_not() {
+        let object = Object::parse(r#"{"b":"x","a\u0062":"\n","":0}"#).expect("an object");
+        assert_eq!(object.get("b").and_then(Value::as_str), Some("x"));
+        assert_eq!(object.get("ab").and_then(Value::as_str), Some("\n"));
+        assert_eq!(object.get(""), Some(&Value::Number(0.0)));
+        assert!(!object.has("a"));
+    }
+
+    #[test]
+    fn a_nul_is_found_wherever_it_stands() {
+        let holds = |text| Object::parse(text).expect("an object").holds_nul();
+        assert!(holds(r#"{"a":"\u0000"}"#));
+        assert!(holds(r#"{"\u0000":1}"#));
+        assert!(holds(r#"{"a":[1,{"b":["x\u0000"]}]}"#));
+        assert!(!holds(r#"{"a":"\\u0000"}"#));
+    }
+}

@@ -83,7 +83,7 @@ fn secrets(reader: &mut Reader<'_>) -> Option<Vec<auth::Secret>> {
         return None;
     }
     let previous = reader.given(&JWT_SECRET_PREVIOUS);
-    let of = |reader: &mut Reader<'_>, setting, value: Option<String>| match value {
+    let of = |reader: &mut Reader<'_>, setting: &Setting, value: Option<String>| match value {
         None => Some(None),
         Some(value) => match auth::Secret::new(value) {
             Ok(secret) => Some(Some(secret)),

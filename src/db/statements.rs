@@ -1,6 +1,6 @@
 //! The statements around a caller's own. Each has a type, so that it is prepared once.
 
-use std::{future::Future, time::Duration};
+use std::time::Duration;
 
 use diesel::{
     QueryResult,
@@ -38,6 +38,19 @@ macro_rules! statement {
         }
     };
 }
+
+/// Ends a transaction, whatever became of it.
+pub(super) const ROLLBACK: &str = "ROLLBACK";
+
+/// Ends a transaction that was left in mid-statement, on a session that others use too.
+///
+/// tokio-postgres gives every statement a name (`s0`, `s1`, …) and takes it back when it is done;
+/// of one whose preparation was abandoned it does not know. The name would be in the way of another
+/// process that counts from zero too. In one message with `ROLLBACK`, so that it is the same
+/// session that forgets; a pooler that keeps statements itself gives them other names.
+pub(super) const ROLLBACK_AND_FORGET: &str = "ROLLBACK; DO $$ DECLARE name text; BEGIN \
+     FOR name IN SELECT p.name FROM pg_catalog.pg_prepared_statements p WHERE p.name ~ '^s[0-9]+$' LOOP \
+     EXECUTE pg_catalog.format('DEALLOCATE %I', name); END LOOP; END $$";
 
 /// A statement without parameters.
 pub(super) trait Statement: QueryFragment<Pg> + QueryId + Copy + Send + 'static {
@@ -91,23 +104,15 @@ pub(super) async fn run<S: Statement>(
 
 /// Runs a statement by the simple protocol. It overtakes what is still being prepared, so nothing
 /// else may be under way.
-pub(super) fn raw(
-    mut pg: &AsyncPgConnection,
-    sql: &'static str,
-) -> impl Future<Output = QueryResult<()>> + Send {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "fixed statements of ours, with nothing before them"
-    )]
-    async move {
-        pg.batch_execute(sql).await
-    }
+#[expect(clippy::disallowed_methods, reason = "fixed statements of ours, with nothing before them")]
+pub(super) async fn raw(mut pg: &AsyncPgConnection, sql: &'static str) -> QueryResult<()> {
+    pg.batch_execute(sql).await
 }
 
 /// Makes a transaction the caller's: role, claims, search path, and what is left of its time.
 ///
-/// The settings hold until the transaction ends. `auth.uid()` and its siblings look at the older
-/// settings, one for each claim, first: those are blanked.
+/// The settings hold until the transaction ends. `auth.uid()` and its siblings look at older
+/// settings first: those are blanked.
 pub(super) struct BecomeCaller<'a> {
     role: &'static str,
     claims: &'a str,
@@ -150,7 +155,8 @@ impl QueryFragment<Pg> for BecomeCaller<'_> {
         out.push_sql(", true), set_config('request.jwt.claims', ");
         out.push_bind_param::<Text, _>(self.claims)?;
         out.push_sql(
-            ", true), set_config('request.jwt.claim.sub', '', true)\
+            ", true), set_config('request.jwt.claim', '', true)\
+             , set_config('request.jwt.claim.sub', '', true)\
              , set_config('request.jwt.claim.role', '', true)\
              , set_config('request.jwt.claim.email', '', true)\
              , set_config('search_path', ",

@@ -2,7 +2,7 @@
 
 use std::{env, error::Error, fs, path::PathBuf};
 
-const SERVICES: [&str; 1] = ["library/v1/library.proto"];
+const SERVICES: [&str; 2] = ["gate/v1/gate.proto", "library/v1/library.proto"];
 
 fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo:rerun-if-changed=../proto");

@@ -176,11 +176,13 @@ pub fn place(folder: &Path) -> Result<PathBuf> {
     Ok(Path::new("/var/tmp").join(format!("user-service-{name}")))
 }
 
-/// Writes a file that only we can read.
+/// Writes a file that only we can read, whole or not at all.
 pub(crate) fn write_private(path: &Path, text: &str) -> Result<()> {
+    let unfinished = path.with_extension("new");
     let mut options = OpenOptions::new();
-    let mut file = options.write(true).create(true).truncate(true).mode(0o600).open(path)?;
-    Ok(file.write_all(text.as_bytes())?)
+    options.write(true).create(true).truncate(true).mode(0o600);
+    options.open(&unfinished)?.write_all(text.as_bytes())?;
+    Ok(fs::rename(unfinished, path)?)
 }
 
 /// 128 random bits in hexadecimal: nothing to escape in a URL or in SQL.

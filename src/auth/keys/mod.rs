@@ -211,7 +211,7 @@ impl Snapshot<'_> {
         &self,
         header: &Header<'_>,
         message: &[u8],
-        signature: &[u8],
+        signature: &str,
     ) -> Result<(), Refusal> {
         let verified = if header.algorithm.is_published() {
             self.published_key(header, message, signature)?
@@ -229,7 +229,7 @@ impl Snapshot<'_> {
         &self,
         header: &Header<'_>,
         message: &[u8],
-        signature: &[u8],
+        signature: &str,
     ) -> Result<bool, Refusal> {
         let answer = self.fresh().ok_or(Refusal::new(
             Reason::KeysUnavailable,

@@ -3,9 +3,15 @@
 /// The descriptor set of every service here, options included.
 pub const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin"));
 
+/// `gate.v1`: one method for each requirement.
+pub mod gate {
+    pub mod v1 {
+        tonic::include_proto!("gate.v1");
+    }
+}
+
 /// `google.api`, as far as messages of it are sent.
 pub mod google {
-    #[expect(missing_docs, reason = "generated code")]
     pub mod api {
         tonic::include_proto!("google.api");
     }
@@ -13,7 +19,6 @@ pub mod google {
 
 /// `library.v1`: books and shelves, with every feature of the HTTP annotations.
 pub mod library {
-    #[expect(missing_docs, clippy::allow_attributes_without_reason, reason = "generated code")]
     pub mod v1 {
         tonic::include_proto!("library.v1");
     }

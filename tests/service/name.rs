@@ -1,10 +1,8 @@
 //! Both RPCs on all three wires: the same outcome on each.
 
-mod support;
-
+use crate::support::{GET_NAME, Service, UPDATE_NAME, WIRES, Wire};
 use http::Method;
 use serde_json::{Value, json};
-use support::{GET_NAME, Service, UPDATE_NAME, WIRES, Wire};
 use tonic::Code;
 use tonic_types::pb;
 
@@ -43,7 +41,7 @@ async fn a_null_name_is_no_field() {
 async fn without_a_row_there_is_no_such_user() {
     let service = Service::start().await;
     let ada = service.ada().await;
-    let admin = service.database.connect(dev::postgres::SUPERUSER).await.expect("a connection");
+    let admin = service.superuser().await;
     admin.execute("delete from public.users", &[]).await.expect("deleted");
     for wire in WIRES {
         for (rpc, message) in [(GET_NAME, json!({})), (UPDATE_NAME, json!({"full_name": "Ada"}))] {
@@ -106,7 +104,8 @@ async fn a_new_name_is_trimmed_stored_and_returned() {
     let ada = service.ada().await;
     for wire in WIRES {
         let stored = json!({"full_name": format!("Ada, Countess of {wire:?} 🦋")});
-        let message = json!({"full_name": format!(" \u{2003}{}\t", stored["full_name"].as_str().unwrap())});
+        let message =
+            json!({"full_name": format!(" \u{2003}{}\t", stored["full_name"].as_str().unwrap())});
         let answer = service.call(wire, UPDATE_NAME, ada.token(), message).await;
         assert_eq!((answer.code, &answer.value), (Code::Ok, &stored));
         let answer = service.call(wire, GET_NAME, ada.token(), json!({})).await;
@@ -154,7 +153,7 @@ async fn the_token_is_judged_before_the_body_is_read() {
 async fn a_deadline_that_passes_is_told_on_every_wire_and_leaves_no_query_behind() {
     let service = Service::start().await;
     let ada = service.ada().await;
-    let mut admin = service.database.connect(dev::postgres::SUPERUSER).await.expect("a connection");
+    let mut admin = service.superuser().await;
     let locked = admin.transaction().await.expect("a transaction");
     locked.batch_execute("lock table public.users").await.expect("a lock");
     let bearer = format!("Bearer {}", ada.token());
@@ -166,8 +165,8 @@ async fn a_deadline_that_passes_is_told_on_every_wire_and_leaves_no_query_behind
             assert_eq!(answer.http, 504);
         }
     }
-    let watcher = service.database.connect(dev::postgres::SUPERUSER).await.expect("a connection");
-    support::eventually("no query runs", async || {
+    let watcher = service.superuser().await;
+    crate::support::eventually("no query runs", async || {
         let running = "select count(*) from pg_stat_activity where datname = current_database() \
                        and state = 'active' and pid <> pg_backend_pid()";
         watcher.query_one(running, &[]).await.expect("a count").get::<_, i64>(0) == 0
@@ -201,7 +200,7 @@ async fn an_unknown_method_is_not_implemented_on_grpc_and_not_found_on_http() {
     let service = Service::start().await;
     let method = service.client.method(GET_NAME);
     for wire in [Wire::Grpc, Wire::GrpcWeb] {
-        let body = support::client::frame(&[]);
+        let body = crate::support::client::frame(&[]);
         let path = "/user.v1.UserService/Nothing";
         let answer = service.client.framed(wire, &method, path, &[], body).await;
         assert_eq!(answer.refusal(), refused(Code::Unimplemented, "NOT_IMPLEMENTED"));

@@ -1,8 +1,6 @@
 //! The whole service as `main` starts it, on a free port, against a real PostgreSQL and a real
 //! issuer.
 
-#![expect(dead_code, reason = "each test file uses a part of it")]
-
 pub mod client;
 
 use std::{future::Future, net::SocketAddr, time::Duration};
@@ -18,6 +16,7 @@ use tokio::{
     task::JoinHandle,
     time::{Instant, sleep},
 };
+use tokio_postgres::Config;
 use tokio_util::sync::CancellationToken;
 use user_service::{config, db, proto, serve};
 
@@ -35,12 +34,14 @@ static TEMPLATE: Template = Template::new();
 
 /// A migrated database of the test's own.
 pub async fn database() -> Database {
-    let migrate = async |url: String| -> anyhow::Result<()> {
-        let lookup = |name: &str| (name == "DATABASE_URL").then(|| url.clone());
-        let (settings, _) = config::migrate(&lookup).map_err(|it| anyhow::anyhow!("{it:?}"))?;
-        Ok(db::migrate(&settings, |_| {}).await?)
-    };
     TEMPLATE.copy(migrate).await.expect("a database")
+}
+
+/// Does what `user-service migrate` does.
+pub async fn migrate(url: String) -> anyhow::Result<()> {
+    let lookup = |name: &str| (name == "DATABASE_URL").then(|| url.clone());
+    let (settings, _) = config::migrate(&lookup).map_err(|it| anyhow::anyhow!("{it:?}"))?;
+    Ok(db::migrate(&settings, |_| {}).await?)
 }
 
 /// A running service, with its database and its issuer.
@@ -49,9 +50,14 @@ pub struct Service {
     pub admin: Client,
     pub address: SocketAddr,
     pub auth: Auth,
-    pub database: Database,
+    database: Option<Database>,
+    serving: Serving,
+}
+
+/// The running service; dropping it ends it.
+struct Serving {
     shutdown: CancellationToken,
-    serving: Option<JoinHandle<Result<(), serve::Error>>>,
+    task: Option<JoinHandle<Result<(), serve::Error>>>,
 }
 
 impl Service {
@@ -63,14 +69,15 @@ impl Service {
     /// With these settings over the defaults.
     pub async fn with(settings: &[(&str, &str)]) -> Self {
         let database = database().await;
-        let url = database.url("postgres");
-        Self::on(database, url, settings).await
+        let (url, auth) = (database.url("postgres"), database.config("supabase_auth_admin"));
+        let service = Self::on(url, auth, settings).await;
+        Self { database: Some(database), ..service }
     }
 
-    /// In a database, reached by this URL.
-    pub async fn on(database: Database, url: String, settings: &[(&str, &str)]) -> Self {
+    /// In a database that the test keeps: reached by this URL, by the issuer as `auth` says.
+    pub async fn on(url: String, auth: Config, settings: &[(&str, &str)]) -> Self {
         let keys = Keys::generate().expect("keys");
-        let auth = Auth::start(database.config("supabase_auth_admin"), 0, keys).await;
+        let auth = Auth::start(auth, 0, keys).await;
         let auth = auth.expect("an issuer");
         let lookup = |name: &str| {
             let set = settings.iter().find(|(setting, _)| *setting == name);
@@ -94,11 +101,20 @@ impl Service {
             let shutdown = shutdown.clone();
             async move { serve::run(config, listener, Some(admin), shutdown.cancelled()).await }
         });
-        let serving = Some(serving);
-        let service =
-            Self { client, admin: of_admin, address, auth, database, shutdown, serving };
+        let serving = Serving { shutdown, task: Some(serving) };
+        let service = Self { client, admin: of_admin, address, auth, database: None, serving };
         service.ready().await;
         service
+    }
+
+    /// The test's own database.
+    pub fn database(&self) -> &Database {
+        self.database.as_ref().expect("a service that was started with one")
+    }
+
+    /// A connection that may do everything.
+    pub async fn superuser(&self) -> tokio_postgres::Client {
+        self.database().connect(dev::postgres::SUPERUSER).await.expect("a connection")
     }
 
     /// Waits until `/readyz` says so.
@@ -137,20 +153,20 @@ impl Service {
 
     /// Begins the shutdown.
     pub fn shut_down(&self) {
-        self.shutdown.cancel();
+        self.serving.shutdown.cancel();
     }
 
     /// Waits for the end of the shutdown.
     pub async fn ended(&mut self) {
-        let serving = self.serving.take().expect("waited for once");
-        serving.await.expect("no panic").expect("an orderly end");
+        let task = self.serving.task.take().expect("waited for once");
+        task.await.expect("no panic").expect("an orderly end");
     }
 }
 
-impl Drop for Service {
+impl Drop for Serving {
     fn drop(&mut self) {
-        if let Some(serving) = &self.serving {
-            serving.abort();
+        if let Some(task) = &self.task {
+            task.abort();
         }
     }
 }

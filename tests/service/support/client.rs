@@ -244,7 +244,8 @@ fn json_answer(plain: Plain) -> Answer {
         let (code, message, details) = (Code::Ok, String::new(), Vec::new());
         return Answer { http, headers, code, message, value: body, details };
     }
-    let code = Code::from_i32(i32::try_from(body["code"].as_i64().expect("a code")).expect("small"));
+    let code =
+        Code::from_i32(i32::try_from(body["code"].as_i64().expect("a code")).expect("small"));
     let message = body["message"].as_str().expect("a message").to_owned();
     let details = body["details"].as_array().cloned().unwrap_or_default();
     let details = details.iter().map(json_detail).collect();

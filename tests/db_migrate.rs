@@ -1,0 +1,164 @@
+//! `user-service migrate`, on new projects and on those that have much already.
+
+mod db_support;
+
+use db_support::{Project, caller, settings};
+use dev::testing::Database;
+use user_service::db::{self, Db, Error, PoolMode, Settings, users};
+use uuid::Uuid;
+
+/// Migrates as the project's owner, who is no superuser, and returns what was reported.
+async fn migrate(settings: &Settings) -> Result<Vec<String>, Error> {
+    let mut lines = Vec::new();
+    db::migrate(settings, |line| lines.push(line.to_owned())).await?;
+    Ok(lines)
+}
+
+async fn migrate_database(database: &Database) -> Vec<String> {
+    migrate(&settings(&database.url("postgres"))).await.unwrap()
+}
+
+async fn run(database: &Database, sql: &str) {
+    database.connect("postgres").await.unwrap().batch_execute(sql).await.unwrap();
+}
+
+/// Everything in `public` and on `auth.users` that a migration could touch.
+async fn inventory(database: &Database) -> Vec<String> {
+    let sql = "
+        select format('%s %s %s %s', oid, relname, relrowsecurity, relacl) from pg_class where relnamespace = 'public'::regnamespace
+        union all select format('%s %s %s', attrelid, attname, attacl) from pg_attribute join pg_class c on c.oid = attrelid where relnamespace = 'public'::regnamespace
+        union all select format('%s %s %s %s', oid, polname, pg_get_expr(polqual, polrelid), polrelid) from pg_policy
+        union all select format('%s %s %s', oid, proname, md5(prosrc)) from pg_proc where pronamespace = 'public'::regnamespace
+        union all select format('%s %s %s', oid, tgname, tgfoid) from pg_trigger where not tgisinternal
+        order by 1";
+    let rows = database.connect("postgres").await.unwrap().query(sql, &[]).await.unwrap();
+    rows.iter().map(|row| row.get(0)).collect()
+}
+
+#[tokio::test]
+async fn a_new_project_gets_the_table_and_its_users_their_rows() {
+    let database = Project::unmigrated().await;
+    let lines = migrate_database(&database).await;
+    assert_eq!(lines.len(), 3, "{lines:#?}");
+    assert!(lines[0].starts_with("made: table public.users"), "{lines:#?}");
+    assert!(lines[1].starts_with("made: function public.handle_new_user"), "{lines:#?}");
+    assert!(lines[2].starts_with("applied: "), "{lines:#?}");
+
+    let ada = Uuid::new_v4();
+    run(&database, &format!("insert into auth.users (id, raw_user_meta_data) values ('{ada}', '{{\"full_name\": \"Ada\"}}')")).await;
+    let db = Db::new(settings(&database.url("authenticator")));
+    let name = users::full_name(&db, &caller::user(ada).await).await.unwrap();
+    assert_eq!(name, Some(Some("Ada".to_owned())));
+}
+
+#[tokio::test]
+async fn a_second_run_finds_nothing_to_do() {
+    let database = Project::unmigrated().await;
+    migrate_database(&database).await;
+    let before = inventory(&database).await;
+    let lines = migrate_database(&database).await;
+    assert_eq!(lines, ["nothing to do: every migration has been applied"]);
+    assert_eq!(inventory(&database).await, before);
+}
+
+#[tokio::test]
+async fn the_bookkeeping_is_out_of_the_apis_reach() {
+    let database = Project::unmigrated().await;
+    migrate_database(&database).await;
+    let client = database.connect("postgres").await.unwrap();
+    let schemas = "select relnamespace::regnamespace::text from pg_class where relname = '__diesel_schema_migrations'";
+    let schemas: Vec<String> =
+        client.query(schemas, &[]).await.unwrap().iter().map(|row| row.get(0)).collect();
+    assert_eq!(schemas, ["user_service"]);
+    for role in ["anon", "authenticated"] {
+        let usage = "select has_schema_privilege($1, 'user_service', 'usage')";
+        assert!(!client.query_one(usage, &[&role]).await.unwrap().get::<_, bool>(0), "{role}");
+    }
+}
+
+#[tokio::test]
+async fn a_table_that_is_there_stays_as_it_is() {
+    let database = Project::unmigrated().await;
+    run(
+        &database,
+        "create table public.users (id uuid primary key, name text, full_name text);
+         create policy mine on public.users using (true);
+         create function public.sign_up() returns trigger language plpgsql as $$ begin return new; end $$;
+         create trigger my_own after insert on auth.users for each row execute function public.sign_up();",
+    )
+    .await;
+    let before = inventory(&database).await;
+    let lines = migrate_database(&database).await;
+    assert!(lines[0].starts_with("left alone: public.users exists"), "{lines:#?}");
+    assert!(!lines.iter().any(|line| line.starts_with("made")), "{lines:#?}");
+    assert_eq!(inventory(&database).await, before);
+}
+
+#[tokio::test]
+async fn a_view_in_the_tables_place_stays_too() {
+    let database = Project::unmigrated().await;
+    run(&database, "create view public.users as select id from auth.users").await;
+    let before = inventory(&database).await;
+    let lines = migrate_database(&database).await;
+    assert!(lines[0].starts_with("left alone: public.users exists"), "{lines:#?}");
+    assert_eq!(inventory(&database).await, before);
+}
+
+#[tokio::test]
+async fn a_sign_up_function_or_trigger_that_is_there_stays_as_it_is() {
+    for existing in [
+        "create function public.handle_new_user(whatever int) returns int language sql as 'select 1'",
+        "create function public.own() returns trigger language plpgsql as $$ begin return new; end $$;
+         create trigger on_auth_user_created after insert on auth.users for each row execute function public.own()",
+    ] {
+        let database = Project::unmigrated().await;
+        run(&database, existing).await;
+        let before = inventory(&database).await;
+        let lines = migrate_database(&database).await;
+        assert!(lines[0].starts_with("made: table public.users"), "{lines:#?}");
+        assert!(lines[1].starts_with("left alone: public.handle_new_user or"), "{lines:#?}");
+        let after = inventory(&database).await;
+        assert!(before.iter().all(|line| after.contains(line)), "{before:#?}\n{after:#?}");
+        // Nobody's sign-up is broken.
+        run(&database, &format!("insert into auth.users (id) values ('{}')", Uuid::new_v4())).await;
+    }
+}
+
+#[tokio::test]
+async fn users_in_another_schema_leaves_public_alone() {
+    let database = Project::unmigrated().await;
+    let before = inventory(&database).await;
+    let settings = Settings { schema: "app's".to_owned(), ..settings(&database.url("postgres")) };
+    let lines = migrate(&settings).await.unwrap();
+    assert!(lines[0].starts_with("left alone: users is in the schema"), "{lines:#?}");
+    assert_eq!(inventory(&database).await, before);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn several_at_once_do_the_work_once() {
+    let database = Project::unmigrated().await;
+    let settings = settings(&database.url("postgres"));
+    let all = futures_util::future::join_all((0..8).map(|_| migrate(&settings))).await;
+    let made = all.iter().filter(|lines| lines.as_ref().unwrap().len() > 1).count();
+    assert_eq!(made, 1, "{all:#?}");
+}
+
+#[tokio::test]
+async fn a_database_that_is_no_supabase_project_is_left_without_a_trace() {
+    let database = Project::unmigrated().await;
+    let admin = database.connect(db_support::SUPERUSER).await.unwrap();
+    admin.batch_execute("drop schema auth cascade").await.unwrap();
+    let error = migrate(&settings(&database.url("postgres"))).await.unwrap_err();
+    assert!(error.to_string().contains("auth.users is missing"), "{error}");
+    let there = "select exists (select from pg_namespace where nspname = 'user_service')";
+    assert!(!admin.query_one(there, &[]).await.unwrap().get::<_, bool>(0));
+}
+
+#[tokio::test]
+async fn a_pooler_in_transaction_mode_is_refused_and_the_way_out_told() {
+    let database = Project::unmigrated().await;
+    let settings =
+        Settings { pool_mode: PoolMode::Transaction, ..settings(&database.url("postgres")) };
+    let error = migrate(&settings).await.unwrap_err().to_string();
+    assert!(error.contains("MIGRATE_DATABASE_URL"), "{error}");
+}

@@ -1,0 +1,9 @@
+//! The three wires over real sockets, in front of a library of books and shelves that uses every
+//! feature of the HTTP annotations.
+
+mod bindings;
+mod library;
+mod policies;
+mod serve;
+mod streams;
+mod three_wires;
