@@ -10,36 +10,40 @@ import { Notice } from "./notice";
 
 interface FailureNoticeProps {
   readonly failure: Failure;
-  /** Tries again; without it the page is read anew from the server. */
-  readonly retry?: () => void;
-  readonly retrying?: boolean;
+  /** Whether it stands in a form, whose own button is the way to try again. */
+  readonly inForm?: boolean;
 }
 
 /** Says what went wrong and offers the way on. */
-export function FailureNotice({ failure, retry, retrying = false }: FailureNoticeProps) {
-  const router = useRouter();
-  const path = usePathname();
-  const [reading, startReading] = useTransition();
-  const again = retry ?? (() => startReading(() => router.refresh()));
-
+export function FailureNotice({ failure, inForm = false }: FailureNoticeProps) {
+  const { title, text, reason, remedy } = failure;
   return (
     <Notice
       tone="danger"
-      title={failure.title}
-      action={
-        failure.remedy === "retry" ? (
-          <Button look="quiet" busy={retrying || reading} onClick={again}>
-            Try again
-          </Button>
-        ) : failure.remedy === "sign-in" ? (
-          <Link className="button primary" href={signInPath("ended", path)}>
-            Sign in
-          </Link>
-        ) : undefined
-      }
+      title={title}
+      action={remedy === "sign-in" ? <SignInLink /> : remedy === "retry" && !inForm ? <ReadAgainButton /> : undefined}
     >
-      {failure.text}
-      {failure.reason && <code className="reason">{failure.reason}</code>}
+      {text}
+      {reason && <code className="reason">{reason}</code>}
     </Notice>
+  );
+}
+
+function SignInLink() {
+  return (
+    <Link className="button primary" href={signInPath("ended", usePathname())}>
+      Sign in
+    </Link>
+  );
+}
+
+/** Has the server render the page anew. */
+function ReadAgainButton() {
+  const router = useRouter();
+  const [busy, start] = useTransition();
+  return (
+    <Button look="quiet" busy={busy} onClick={() => start(() => router.refresh())}>
+      Try again
+    </Button>
   );
 }

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import type { TestContext } from "node:test";
-import { combineChunks, createChunks, stringFromBase64URL, stringToBase64URL } from "@supabase/ssr";
+import { combineChunks, createChunks, createServerClient, stringFromBase64URL, stringToBase64URL } from "@supabase/ssr";
 import { createClient } from "@supabase/supabase-js";
 import { type Browser, type BrowserContext, type BrowserContextOptions, chromium, type Page } from "playwright-core";
 import { pageUrl, serviceUrl } from "./stack.ts";
@@ -78,13 +78,25 @@ export async function newUser(fullName?: string): Promise<User> {
   return { id: answer.data.user.id, email };
 }
 
-/** Signs in as a user does, and arrives at the account with the name read, or another sign of life. */
-export async function signIn(page: Page, { email }: User, arrived = "Up to date"): Promise<void> {
-  await page.goto("/sign-in");
+/** Fills in the sign-in page, as a user does. */
+export async function fillIn(page: Page, { email }: User, password = PASSWORD): Promise<void> {
   await page.getByLabel("E-mail").fill(email);
-  await page.getByLabel("Password", { exact: true }).fill(PASSWORD);
+  await page.getByLabel("Password", { exact: true }).fill(password);
   await page.getByRole("button", { name: "Sign in" }).click();
-  await page.waitForURL("**/account");
+}
+
+/** Opens the account with a new session, and waits until the name is read, or for another sign of life. */
+export async function signIn(page: Page, { email }: User, arrived = "Up to date"): Promise<void> {
+  const session: { name: string; value: string; url: string }[] = [];
+  const { auth } = createServerClient(supabaseUrl, supabaseKey, {
+    cookies: {
+      getAll: () => [],
+      setAll: (cookies) => void session.push(...cookies.map(({ name, value }) => ({ name, value, url: pageUrl }))),
+    },
+  });
+  assert.ifError((await auth.signInWithPassword({ email, password: PASSWORD })).error);
+  await page.context().addCookies(session);
+  await page.goto("/account");
   await page.getByText(arrived).waitFor();
 }
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { newUser, PASSWORD, signIn, visitor } from "./browser.ts";
+import { fillIn, newUser, PASSWORD, signIn, visitor } from "./browser.ts";
 import { shoot } from "./shots.ts";
 
 test("a stranger is sent to the sign-in page", async (t) => {
@@ -28,9 +28,7 @@ test("a wrong password is told, and the address kept", async (t) => {
   const user = await newUser();
   const page = await visitor(t);
   await page.goto("/sign-in");
-  await page.getByLabel("E-mail").fill(user.email);
-  await page.getByLabel("Password", { exact: true }).fill("not the password");
-  await page.getByRole("button", { name: "Sign in" }).click();
+  await fillIn(page, user, "not the password");
   await page.getByRole("alert").filter({ hasText: "E-mail or password is not right." }).waitFor();
   assert.equal(await page.getByLabel("E-mail").inputValue(), user.email);
   await shoot(page, "Wrong password");

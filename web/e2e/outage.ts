@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { comeBack, newUser, signIn, visitor } from "./browser.ts";
+import { comeBack, fillIn, newUser, signIn, visitor } from "./browser.ts";
 import { shoot } from "./shots.ts";
 import { pageUrl, service } from "./stack.ts";
 
@@ -60,8 +60,9 @@ test("offline and back", async (t) => {
 });
 
 test("from an origin that the service does not know, the browser cannot read its answers", async (t) => {
-  const baseURL = pageUrl.replace("127.0.0.1", "localhost");
-  const page = await visitor(t, { baseURL });
-  await signIn(page, await newUser("Ada Lovelace"), UNREACHABLE);
+  const page = await visitor(t, { baseURL: pageUrl.replace("127.0.0.1", "localhost") });
+  await page.goto("/sign-in");
+  await fillIn(page, await newUser("Ada Lovelace"));
+  await page.getByRole("status").filter({ hasText: UNREACHABLE }).waitFor();
   assert.equal(await page.getByLabel("Full name").inputValue(), "Ada Lovelace", "servers have no origin");
 });

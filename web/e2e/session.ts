@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { comeBack, editSession, newUser, PASSWORD, signIn, type StoredSession, visitor } from "./browser.ts";
+import { comeBack, editSession, fillIn, newUser, signIn, type StoredSession, visitor } from "./browser.ts";
 import { shoot } from "./shots.ts";
-import { sql } from "./stack.ts";
+import { needsSessionCheck, sql } from "./stack.ts";
 
 const GET_NAME = "**/user.v1.UserService/GetName";
 const isRefresh = (what: { url(): string }) => what.url().includes("grant_type=refresh_token");
@@ -55,14 +55,12 @@ test("an expired session leads to the sign-in page, and signing in leads back", 
   await page.goto("/account?from=bookmark");
   await page.getByRole("status").filter({ hasText: "Your session has ended." }).waitFor();
   await shoot(page, "Session ended");
-  await page.getByLabel("E-mail").fill(user.email);
-  await page.getByLabel("Password", { exact: true }).fill(PASSWORD);
-  await page.getByRole("button", { name: "Sign in" }).click();
+  await fillIn(page, user);
   await page.waitForURL("**/account?from=bookmark");
   await page.getByRole("heading", { name: "Ada Lovelace" }).waitFor();
 });
 
-test("a session that was ended elsewhere ends the open page", async (t) => {
+test("a session that was ended elsewhere ends the open page", needsSessionCheck, async (t) => {
   const user = await newUser("Ada Lovelace");
   const page = await visitor(t);
   await signIn(page, user);
@@ -71,7 +69,7 @@ test("a session that was ended elsewhere ends the open page", async (t) => {
   await page.waitForURL("**/sign-in?reason=out");
 });
 
-test("a server component says that the session was ended, with the way back in", async (t) => {
+test("a server component says that the session was ended, with the way back in", needsSessionCheck, async (t) => {
   const user = await newUser("Ada Lovelace");
   const page = await visitor(t);
   await signIn(page, user);
@@ -85,7 +83,7 @@ test("a server component says that the session was ended, with the way back in",
   await page.waitForURL("**/sign-in?reason=ended");
 });
 
-test("a suspended user is told so", async (t) => {
+test("a suspended user is told so", needsSessionCheck, async (t) => {
   const user = await newUser("Ada Lovelace");
   const page = await visitor(t);
   await signIn(page, user);

@@ -24,7 +24,7 @@ export function Identity({ email }: { email: string }) {
       </span>
       <div className="identity-lines">
         <div className="identity-name">
-          <h1 className={rename === "open" ? "visually-hidden" : undefined}>
+          <h1 className={rename === "open" ? "visually-hidden" : name && name.length > 32 ? "long" : undefined}>
             <Name loading={loading} name={name} known={query.isSuccess} />
           </h1>
           {rename === "open" ? (

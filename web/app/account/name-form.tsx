@@ -26,7 +26,7 @@ export function NameForm({ name }: { name: string | undefined }) {
         hint="Up to 200 characters."
         error={state.fieldError}
       />
-      {state.failure && <FailureNotice failure={state.failure} />}
+      {state.failure && <FailureNotice failure={state.failure} inForm />}
       <div className="row">
         <Button type="submit" busy={busy}>
           Save changes

@@ -51,7 +51,7 @@ export function RenameForm({ name, done }: RenameFormProps) {
           Cancel
         </Button>
       </div>
-      {rename.isError && !fieldError && <FailureNotice failure={describe(rename.error)} retry={rename.reset} />}
+      {rename.isError && !fieldError && <FailureNotice failure={describe(rename.error)} inForm />}
     </form>
   );
 }
