@@ -7,6 +7,7 @@
 //! lease        the one place where a transaction ends
 //! as_caller    the one way for a query: one, read, write
 //! users        the queries
+//! sessions     whether a token's session still stands
 //! migrate      `user-service migrate`
 //! ```
 
@@ -20,6 +21,7 @@ mod migrate;
 mod pool;
 mod schema;
 mod search_path;
+pub mod sessions;
 mod sqlstate;
 mod statements;
 mod target;
