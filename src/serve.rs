@@ -66,7 +66,8 @@ pub async fn run(
     let closing = CancellationToken::new();
 
     let mut services = RoutesBuilder::default();
-    services.add_service(user_service::guarded(db.clone(), &auth, sessions));
+    let max_message_bytes = config.app.max_body_bytes;
+    services.add_service(user_service::guarded(db.clone(), &auth, sessions, max_message_bytes));
     let observer = StepLayer(Observe::new(metrics.clone()));
     let shared =
         Shared { health, readiness: readiness.clone(), observer, closing: closing.clone() };
