@@ -57,22 +57,23 @@ fn command() -> Command {
 
 async fn act(matches: &ArgMatches) -> Result<()> {
     let clone = Path::new(env!("CARGO_MANIFEST_DIR")).parent().context("dev has no clone")?;
-    let folder = Folder::open(clone)?;
+    let folder = || Folder::open(clone);
     match matches.subcommand() {
         Some(("run", arguments)) => {
             let service = arguments.get_one::<PathBuf>("service").cloned();
-            run(&folder, service.map_or_else(built_service, Ok)?).await
+            run(&folder()?, service.map_or_else(built_service, Ok)?).await
         }
         Some(("auth", _)) => auth().await,
         Some(("token", _)) => {
-            let token = token::fresh(&folder).await?;
+            let token = token::fresh(&folder()?).await?;
             print(&format!("TOKEN={token}\n"))
         }
         Some(("stop", _)) => {
-            tell(if folder.stop()? { "stopped" } else { "nothing runs" });
+            tell(if folder()?.stop()? { "stopped" } else { "nothing runs" });
             Ok(())
         }
         Some(("clean", _)) => {
+            let folder = folder()?;
             folder.stop()?;
             folder.remove()
         }
