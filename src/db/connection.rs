@@ -57,11 +57,14 @@ impl Connection {
         search_path: &SearchPath,
     ) -> Result<Self, Cause> {
         let mut session = Session::open(target, None).await?;
-        if pool_mode == PoolMode::Session {
-            let rest = format!("{REST} SET search_path = {search_path}");
-            session.run(&rest).await?;
-        }
-        session.into_connection(pool_mode).await
+        let rest = async {
+            if pool_mode == PoolMode::Session {
+                session.run(&format!("{REST} SET search_path = {search_path}")).await?;
+            }
+            session.into_connection(pool_mode).await
+        };
+        let rest = timeout(target.connect_timeout, rest).await;
+        rest.unwrap_or_else(|_| Err(no_answer(target.connect_timeout)))
     }
 
     /// Whether every transaction on this connection may meet another server session.
@@ -203,7 +206,7 @@ impl Session {
                     "not the kind of server that target_session_attrs asks for".to_owned().into()
                 }
                 Ok(Err(problem)) => problem,
-                Err(_) => format!("no answer within {}", Seconds(target.connect_timeout)).into(),
+                Err(_) => no_answer(target.connect_timeout),
             };
         }
         Err(problem)
@@ -311,7 +314,7 @@ pub(super) async fn into_pg(
     client.batch_execute("BEGIN").await.map_err(|error| Cause::from(&error))?;
     let mut pg = AsyncPgConnection::try_from(client).await.map_err(|error| refused(&error))?;
     pg.set_prepared_statement_cache_size(CacheSize::Disabled);
-    statements::raw(&pg, "ROLLBACK").await.map_err(|error| refused(&error))?;
+    statements::raw(&pg, statements::ROLLBACK).await.map_err(|error| refused(&error))?;
     Ok(pg)
 }
 
@@ -357,10 +360,6 @@ impl TlsConnect<Watched<Socket>> for Secure {
     }
 }
 
-struct Seconds(Duration);
-
-impl fmt::Display for Seconds {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} s", self.0.as_secs_f64())
-    }
+fn no_answer(limit: Duration) -> Cause {
+    format!("no answer within {limit:?}").into()
 }

@@ -88,7 +88,7 @@ impl Db {
     pub async fn ping(&self) -> Result<(), Error> {
         match timeout(PROBE, self.pool.ping()).await {
             Ok(answered) => answered,
-            Err(_) => Err(Error::Unavailable(format!("no answer within {PROBE:?}").into())),
+            Err(_) => Err(Error::Unavailable(self.pool.why(PROBE))),
         }
     }
 
