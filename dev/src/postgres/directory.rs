@@ -165,7 +165,8 @@ impl Directory {
     }
 }
 
-fn remove_if_there(file: &Path) -> Result<()> {
+/// Removes a file, unless it is gone already.
+pub(crate) fn remove_if_there(file: &Path) -> Result<()> {
     match fs::remove_file(file) {
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
         outcome => Ok(outcome?),
