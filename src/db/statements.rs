@@ -1,6 +1,6 @@
 //! The statements around a caller's own. Each has a type, so that it is prepared once.
 
-use std::{future::Future, time::Duration};
+use std::time::Duration;
 
 use diesel::{
     QueryResult,
@@ -104,17 +104,9 @@ pub(super) async fn run<S: Statement>(
 
 /// Runs a statement by the simple protocol. It overtakes what is still being prepared, so nothing
 /// else may be under way.
-pub(super) fn raw(
-    mut pg: &AsyncPgConnection,
-    sql: &'static str,
-) -> impl Future<Output = QueryResult<()>> + Send {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "fixed statements of ours, with nothing before them"
-    )]
-    async move {
-        pg.batch_execute(sql).await
-    }
+pub(super) async fn raw(mut pg: &AsyncPgConnection, sql: &'static str) -> QueryResult<()> {
+    #[expect(clippy::disallowed_methods, reason = "fixed statements, with nothing before them")]
+    pg.batch_execute(sql).await
 }
 
 /// Makes a transaction the caller's: role, claims, search path, and what is left of its time.
