@@ -11,6 +11,7 @@
 //! db            one transaction as this caller
 //! ```
 
+#![warn(unreachable_pub)]
 #![deny(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -18,9 +19,25 @@
     clippy::indexing_slicing,
     reason = "bad input and bad days end in a Status, never in a panic"
 )]
+#![deny(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "what is to be said goes to the log, through tracing, or is returned"
+)]
 
+pub mod app;
 pub mod auth;
+pub mod config;
 pub mod db;
 pub mod error;
+pub mod health;
+pub mod logging;
+pub mod metrics;
+pub mod observe;
 pub mod proto;
+pub mod serve;
+pub mod server;
+pub mod shutdown;
+pub mod tls;
+pub mod user_service;
 pub mod wires;

@@ -5,7 +5,12 @@ pub const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descrip
 
 /// `user.v1`: the service's contract.
 pub mod user {
-    #[expect(missing_docs, clippy::allow_attributes_without_reason, reason = "generated code")]
+    #[expect(
+        missing_docs,
+        clippy::allow_attributes,
+        clippy::allow_attributes_without_reason,
+        reason = "generated code"
+    )]
     pub mod v1 {
         tonic::include_proto!("user.v1");
     }

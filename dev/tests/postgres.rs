@@ -1,11 +1,13 @@
 //! The private server: restarts, crashes, killed runs, copies.
 
+use std::fs::Permissions;
 use std::net::TcpListener;
-use std::path::PathBuf;
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
-use dev::postgres::{Cluster, Options, SUPERUSER};
+use dev::postgres::{self, Cluster, Options, SUPERUSER};
 use dev::testing::{self, Template};
 
 #[tokio::test]
@@ -45,9 +47,8 @@ async fn a_killed_run_neither_leaves_a_server_nor_blocks_the_next() -> Result<()
     let directory = Scratch::new();
     // A run in a process of its own, which is then killed with SIGKILL.
     let mut run = std::process::Command::new(std::env::current_exe()?)
-        .args(["run_until_killed", "--exact", "--ignored"])
+        .args(["run_until_killed", "--exact", "--ignored", "--nocapture"])
         .env("DEV_TEST_DIRECTORY", &directory.0)
-        .stdout(std::process::Stdio::null())
         .spawn()?;
     let lock = directory.0.join("data/postmaster.pid");
     until("the server is ready", || {
@@ -93,6 +94,20 @@ async fn a_taken_port_is_told_in_the_servers_own_words() -> Result<()> {
 }
 
 #[tokio::test]
+async fn a_socket_is_there_only_where_it_was_asked_for() -> Result<()> {
+    let cluster = Cluster::start(Options::temporary().socket()).await?;
+    let mut config = tokio_postgres::Config::new();
+    config.host_path(cluster.directory()).port(cluster.port()).dbname("postgres");
+    config.user(SUPERUSER).password(cluster.config(SUPERUSER, "postgres").get_password().unwrap());
+    let (_client, _connection) = config.connect(tokio_postgres::NoTls).await?;
+
+    let client = testing::cluster().await?.connect(SUPERUSER, "postgres").await?;
+    let row = client.query_one("show unix_socket_directories", &[]).await?;
+    assert_eq!(row.get::<_, &str>(0), "");
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_wrong_password_is_refused() -> Result<()> {
     let cluster = testing::cluster().await?;
     let mut config = cluster.config("postgres", "postgres");
@@ -125,6 +140,20 @@ async fn each_test_gets_its_own_copy_of_the_template() -> Result<()> {
     Ok(())
 }
 
+#[test]
+fn data_goes_where_the_servers_user_can_enter() -> Result<()> {
+    let folder = Scratch::new();
+    let mut builder = std::fs::DirBuilder::new();
+    builder.mode(0o700).create(&folder.0)?;
+    let place = postgres::place(&folder.0)?;
+    if rustix::process::geteuid().is_root() {
+        assert_eq!(place.parent(), Some(Path::new("/var/tmp")));
+        std::fs::set_permissions(&folder.0, Permissions::from_mode(0o711))?;
+    }
+    assert_eq!(postgres::place(&folder.0)?, folder.0.join("postgres"));
+    Ok(())
+}
+
 /// A directory that is removed at the end.
 struct Scratch(PathBuf);
 
@@ -141,7 +170,7 @@ impl Drop for Scratch {
 }
 
 async fn until(what: &str, condition: impl Fn() -> bool) {
-    let end = Instant::now() + Duration::from_secs(30);
+    let end = Instant::now() + Duration::from_secs(60);
     while !condition() {
         assert!(Instant::now() < end, "waited too long until {what}");
         tokio::time::sleep(Duration::from_millis(20)).await;

@@ -28,7 +28,7 @@ struct Entry {
     verified: Verified,
     /// The published keys that it was verified with; `None` for a secret, which never changes.
     generation: Option<Generation>,
-    until: Instant,
+    since: Instant,
 }
 
 #[derive(Clone, Debug)]
@@ -57,7 +57,8 @@ impl Cache {
     ) -> Option<Verified> {
         let entry = self.entries.get(digest)?;
         let current = entry.generation.is_none() || entry.generation == generation;
-        (current && now < entry.until).then_some(entry.verified)
+        let recent = now.saturating_duration_since(entry.since) < self.ttl;
+        (current && recent).then_some(entry.verified)
     }
 
     /// Remembers a verified token.
@@ -68,7 +69,69 @@ impl Cache {
         generation: Option<Generation>,
         now: Instant,
     ) {
-        let entry = Entry { verified, generation, until: now + self.ttl };
+        let entry = Entry { verified, generation, since: now };
         self.entries.insert(digest, entry);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::auth::{claims::Claims, json::Object};
+
+    /// An entry with claims of this many bytes.
+    fn verified(claims_bytes: usize) -> Verified {
+        let text =
+            r#"{"exp":2,"role":"authenticated","sub":"00000000-0000-0000-0000-000000000000"}"#;
+        let settings = crate::auth::Settings { audience: None, ..Default::default() };
+        let object = Object::parse(text).expect("an object");
+        let claims: Claims =
+            crate::auth::claims::check(&object, text, &settings, 1.0).expect("good claims");
+        assert_eq!(claims.subject, Uuid::nil());
+        Verified::new(claims, &"x".repeat(claims_bytes))
+    }
+
+    fn digest(number: u64) -> Digest {
+        let mut digest = Digest::default();
+        digest[..8].copy_from_slice(&number.to_le_bytes());
+        digest
+    }
+
+    #[test]
+    fn a_million_distinct_tokens_stay_inside_the_bound() {
+        const BOUND: usize = 1 << 20;
+        let cache = Cache::new(BOUND, Duration::from_secs(60));
+        let now = Instant::now();
+        let token = verified(700);
+        for number in 0..1_000_000 {
+            cache.insert(digest(number), token.clone(), None, now);
+        }
+        assert!(cache.entries.weight() <= BOUND as u64, "{}", cache.entries.weight());
+        assert!(cache.entries.weight() > BOUND as u64 / 2, "{}", cache.entries.weight());
+        let table = cache.entries.memory_used().total();
+        assert!(table < BOUND / 2, "{table} bytes of table, most of them counted as overhead");
+    }
+
+    #[test]
+    fn a_token_larger_than_the_bound_is_not_kept() {
+        let cache = Cache::new(4096, Duration::from_secs(60));
+        let now = Instant::now();
+        cache.insert(digest(1), verified(10_000), None, now);
+        assert!(cache.get(&digest(1), None, now).is_none());
+    }
+
+    #[test]
+    fn only_the_generation_that_it_was_verified_with_finds_it() {
+        let cache = Cache::new(1 << 20, Duration::from_secs(60));
+        let now = Instant::now();
+        cache.insert(digest(1), verified(10), Some(7), now);
+        cache.insert(digest(2), verified(10), None, now);
+        assert!(cache.get(&digest(1), Some(7), now).is_some());
+        assert!(cache.get(&digest(1), Some(8), now).is_none());
+        assert!(cache.get(&digest(1), None, now).is_none());
+        assert!(cache.get(&digest(2), Some(8), now).is_some());
+        assert!(cache.get(&digest(2), None, now).is_some());
     }
 }

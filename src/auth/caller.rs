@@ -3,7 +3,10 @@
 use std::{fmt, sync::Arc};
 
 use tokio::time::Instant;
+use tonic::Request;
 use uuid::Uuid;
+
+use crate::error::{Error, Reason};
 
 /// The database role that a call works as. There are no others: `service_role` is never one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,6 +38,17 @@ pub struct Caller {
 }
 
 impl Caller {
+    /// Takes the caller out of a request, and the message with it.
+    ///
+    /// # Errors
+    /// `INTERNAL` when the request has none: then the service was reached past its guard.
+    pub fn take<T>(mut request: Request<T>) -> Result<(Self, T), Error> {
+        let caller = request.extensions_mut().remove::<Self>();
+        let cause = "a request without a caller: the service stands outside its guard";
+        let caller = caller.ok_or_else(|| Error::new(Reason::Internal).because(cause))?;
+        Ok((caller, request.into_inner()))
+    }
+
     /// The role that the caller's queries run as.
     pub fn role(&self) -> Role {
         self.role

@@ -2,12 +2,9 @@
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-use crate::error::Reason;
-
 /// Counters since the start.
 #[derive(Debug, Default)]
 pub struct Counts {
-    refusals: [AtomicU64; Reason::ALL.len()],
     cache_hits: AtomicU64,
     cache_misses: AtomicU64,
     fetches: AtomicU64,
@@ -15,11 +12,6 @@ pub struct Counts {
 }
 
 impl Counts {
-    /// Refused calls by reason, reasons that never occurred included.
-    pub fn refusals(&self) -> impl Iterator<Item = (Reason, u64)> + '_ {
-        Reason::ALL.iter().copied().zip(self.refusals.iter().map(|count| count.load(Relaxed)))
-    }
-
     /// Tokens that were found verified in the cache.
     pub fn cache_hits(&self) -> u64 {
         self.cache_hits.load(Relaxed)
@@ -38,13 +30,6 @@ impl Counts {
     /// Fetches of the key set that failed.
     pub fn failed_fetches(&self) -> u64 {
         self.failed_fetches.load(Relaxed)
-    }
-
-    pub(super) fn refused(&self, reason: Reason) {
-        // `ALL` lists the variants in their order.
-        if let Some(count) = self.refusals.get(reason as usize) {
-            count.fetch_add(1, Relaxed);
-        }
     }
 
     pub(super) fn looked_up(&self, hit: bool) {

@@ -21,7 +21,7 @@ pub type Guarded<S> = InterceptedService<SessionChecked<S>, AuthInterceptor>;
 impl Auth {
     /// Puts a generated gRPC service behind its guard.
     pub fn guard<S>(&self, service: S, sessions: Sessions) -> Guarded<S> {
-        let checked = SessionChecked { inner: service, auth: self.clone(), sessions };
+        let checked = SessionChecked { inner: service, sessions };
         InterceptedService::new(checked, AuthInterceptor(self.clone()))
     }
 }
@@ -30,7 +30,6 @@ impl Auth {
 #[derive(Clone)]
 pub struct SessionChecked<S> {
     inner: S,
-    auth: Auth,
     sessions: Sessions,
 }
 
@@ -60,18 +59,16 @@ where
         if !self.sessions.concern(caller) {
             return Either::Left(self.inner.call(request));
         }
-        let caller = caller.clone();
-        let (auth, sessions) = (self.auth.clone(), self.sessions.clone());
+        let (caller, sessions) = (caller.clone(), self.sessions.clone());
         // The clone stays for the next call; the one that is ready goes with this one.
         let clone = self.inner.clone();
         let mut inner = mem::replace(&mut self.inner, clone);
         Either::Right(
             async move {
-                if let Err(error) = sessions.check(&caller).await {
-                    auth.counts().refused(error.reason());
-                    return Ok(Status::from(error).into_http());
+                match sessions.check(&caller).await {
+                    Ok(()) => inner.call(request).await,
+                    Err(error) => Ok(Status::from(error).into_http()),
                 }
-                inner.call(request).await
             }
             .boxed(),
         )

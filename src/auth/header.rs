@@ -1,5 +1,7 @@
 //! A token's header: which key, which algorithm, and nothing that is not understood.
 
+use jsonwebtoken::DecodingKey;
+
 use crate::error::Reason;
 
 use super::{
@@ -29,6 +31,17 @@ impl Algorithm {
             Self::Rs256 => "RS256",
             Self::EdDsa => "EdDSA",
         }
+    }
+
+    /// Tells whether `key` made this signature, given in base64url, over the message.
+    pub(super) fn verifies(self, key: &DecodingKey, message: &[u8], signature: &str) -> bool {
+        let algorithm = match self {
+            Self::Hs256 => jsonwebtoken::Algorithm::HS256,
+            Self::Es256 => jsonwebtoken::Algorithm::ES256,
+            Self::Rs256 => jsonwebtoken::Algorithm::RS256,
+            Self::EdDsa => jsonwebtoken::Algorithm::EdDSA,
+        };
+        jsonwebtoken::crypto::verify(signature, message, key, algorithm).unwrap_or(false)
     }
 
     fn from_name(name: &str) -> Option<Self> {

@@ -54,7 +54,7 @@ impl Auth {
             let cause = "the descriptors that requirements were read from lack this method";
             return Err(Error::new(Reason::Internal).because(cause));
         };
-        requirement.check(verified.as_ref()).map_err(|refusal| self.refuse(refusal, None))?;
+        requirement.check(verified.as_ref()).map_err(|refusal| refusal.into_error(None))?;
         Ok(match verified {
             None => Caller {
                 role: Role::Anon,

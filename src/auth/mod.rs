@@ -22,6 +22,7 @@ mod guard;
 mod header;
 mod interceptor;
 mod json;
+mod jsonb;
 mod keys;
 mod refusal;
 mod requirement;
@@ -98,15 +99,13 @@ impl Auth {
     /// while no keys could be had is `KEYS_UNAVAILABLE`.
     pub fn verify(&self, headers: &HeaderMap) -> Result<Option<Verified>, Error> {
         let token = authorization::token(headers, self.0.settings.token_max_bytes)
-            .map_err(|refusal| self.refuse(refusal, None))?;
+            .map_err(|refusal| refusal.into_error(None))?;
         let Some(token) = token else {
             return Ok(None);
         };
         let digest = sha256(token);
-        match self.0.verify(token, digest) {
-            Ok(verified) => Ok(Some(verified)),
-            Err(refusal) => Err(self.refuse(refusal, Some(digest))),
-        }
+        let verified = self.0.verify(token, digest);
+        verified.map(Some).map_err(|refusal| refusal.into_error(Some(digest)))
     }
 
     /// Keeps the published keys fresh until told to stop; returns at once without a key address.
@@ -132,12 +131,6 @@ impl Auth {
     pub fn counts(&self) -> &Counts {
         &self.0.counts
     }
-
-    /// Counts a refusal and makes it a failure of the call.
-    fn refuse(&self, refusal: Refusal, digest: Option<Digest>) -> Error {
-        self.0.counts.refused(refusal.reason);
-        refusal.into_error(digest)
-    }
 }
 
 impl Shared {
@@ -156,7 +149,7 @@ impl Shared {
         let (header, claims) = compact.parse()?;
         let header = header::check(&header)?;
         keys.check_family(header.algorithm)?;
-        keys.verify(&header, compact.signing_input, &compact.signature)?;
+        keys.verify(&header, compact.signing_input, compact.signature)?;
         let claims = claims::check(&claims, &compact.payload, &self.settings, self.clock.unix())?;
         let verified = Verified::new(claims, &compact.payload);
         if let Some(cache) = &self.cache {

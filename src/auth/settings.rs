@@ -2,8 +2,10 @@
 
 use std::{fmt, time::Duration};
 
-use aws_lc_rs::hmac;
+use jsonwebtoken::DecodingKey;
 use url::{Host, Url};
+
+use super::header::Algorithm;
 
 /// The shortest HS256 secret, in bytes: RFC 7518, section 3.2, wants a key as long as the hash.
 pub const MIN_SECRET_BYTES: usize = 32;
@@ -97,9 +99,10 @@ fn is_loopback(url: &Url) -> bool {
     }
 }
 
-/// An HS256 secret that is long enough. It does not show itself in debug output.
+/// An HS256 secret that is long enough. It does not show itself in debug output, and
+/// is wiped from memory when dropped.
 #[derive(Clone)]
-pub struct Secret(hmac::Key);
+pub struct Secret(DecodingKey);
 
 impl Secret {
     /// Takes the secret's bytes as they are: Supabase does not encode them further.
@@ -111,12 +114,12 @@ impl Secret {
         if bytes.len() < MIN_SECRET_BYTES {
             return Err(SettingsError::ShortSecret(bytes.len()));
         }
-        Ok(Self(hmac::Key::new(hmac::HMAC_SHA256, bytes)))
+        Ok(Self(DecodingKey::from_secret(bytes)))
     }
 
     /// Tells whether this secret made the signature, in constant time.
-    pub(super) fn verifies(&self, message: &[u8], signature: &[u8]) -> bool {
-        hmac::verify(&self.0, message, signature).is_ok()
+    pub(super) fn verifies(&self, message: &[u8], signature: &str) -> bool {
+        Algorithm::Hs256.verifies(&self.0, message, signature)
     }
 }
 

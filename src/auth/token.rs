@@ -20,7 +20,8 @@ pub(super) struct Compact<'t> {
     pub(super) signing_input: &'t [u8],
     pub(super) header: String,
     pub(super) payload: String,
-    pub(super) signature: Vec<u8>,
+    /// As it was sent: base64url, and checked to be just that.
+    pub(super) signature: &'t str,
 }
 
 impl<'t> Compact<'t> {
@@ -40,7 +41,7 @@ impl<'t> Compact<'t> {
             signing_input: token.get(..signed).unwrap_or_default(),
             header: text(header)?,
             payload: text(payload)?,
-            signature: bytes(signature)?,
+            signature: encoded(signature)?,
         })
     }
 
@@ -60,6 +61,11 @@ impl<'t> Compact<'t> {
 /// several spellings.
 fn bytes(part: &[u8]) -> Result<Vec<u8>, Refusal> {
     URL_SAFE_NO_PAD.decode(part).map_err(|_| malformed("a part is not base64url"))
+}
+
+fn encoded(part: &[u8]) -> Result<&str, Refusal> {
+    bytes(part)?;
+    std::str::from_utf8(part).map_err(|_| malformed("a part is not base64url"))
 }
 
 fn text(part: &[u8]) -> Result<String, Refusal> {

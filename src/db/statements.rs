@@ -104,8 +104,8 @@ pub(super) async fn run<S: Statement>(
 
 /// Runs a statement by the simple protocol. It overtakes what is still being prepared, so nothing
 /// else may be under way.
+#[expect(clippy::disallowed_methods, reason = "fixed statements of ours, with nothing before them")]
 pub(super) async fn raw(mut pg: &AsyncPgConnection, sql: &'static str) -> QueryResult<()> {
-    #[expect(clippy::disallowed_methods, reason = "fixed statements, with nothing before them")]
     pg.batch_execute(sql).await
 }
 

@@ -62,11 +62,12 @@ pub(super) fn error(api: &Api, status: &Status, authorized: bool) -> Response<Bo
 pub(super) fn status_json(api: &Api, status: &Status) -> Value {
     let details = tonic_types::pb::Status::decode(status.details()).unwrap_or_default().details;
     let details: Vec<_> = details.iter().map(|detail| detail_json(api, detail)).collect();
-    let mut json = json!({"code": status.code() as i32, "message": status.message()});
-    if !details.is_empty() {
-        json["details"] = details.into();
+    match details.is_empty() {
+        true => json!({"code": status.code() as i32, "message": status.message()}),
+        false => {
+            json!({"code": status.code() as i32, "message": status.message(), "details": details})
+        }
     }
-    json
 }
 
 /// A detail as the JSON of its own type; one that nobody knows as base64.

@@ -154,5 +154,5 @@ async fn pump(
         }
     };
     // A closure moves the sender into `read`, so that `write` ends after it.
-    tokio::join!(async move { read.await }, write);
+    tokio::join!(read, write);
 }

@@ -4,5 +4,10 @@ mod account;
 mod binaries;
 mod cluster;
 mod directory;
+mod options;
 
-pub use cluster::{Cluster, Options, SUPERUSER};
+pub(crate) use cluster::connect;
+pub use cluster::{Cluster, SUPERUSER};
+pub use directory::place;
+pub(crate) use directory::write_private;
+pub use options::Options;

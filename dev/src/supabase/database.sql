@@ -4,7 +4,7 @@
 create schema extensions;
 create extension pgcrypto with schema extensions;
 create extension "uuid-ossp" with schema extensions;
-grant usage on schema extensions to anon, authenticated, service_role;
+grant usage on schema extensions to anon, authenticated, service_role, supabase_auth_admin;
 grant all on schema extensions to postgres;
 
 -- public: whatever the project's owner makes here is open to the API roles, so that row level

@@ -1,4 +1,6 @@
 //! One JSON Web Key (RFC 7517, section 4), read as strictly as its use demands.
+//!
+//! `DecodingKey` takes any bytes: whether they are a key is seen here, when they are read.
 
 use std::fmt;
 
@@ -7,6 +9,7 @@ use aws_lc_rs::signature::{
     RsaPublicKeyComponents,
 };
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use jsonwebtoken::DecodingKey;
 
 use crate::auth::{
     header::Algorithm,
@@ -30,7 +33,7 @@ pub(super) struct Key {
     pub(super) algorithm: Algorithm,
     /// What makes two keys the same: modulus and exponent, or the point.
     material: Vec<Vec<u8>>,
-    parsed: ParsedPublicKey,
+    key: DecodingKey,
 }
 
 impl Key {
@@ -45,7 +48,7 @@ impl Key {
             return Err("a private key is published: it must be revoked");
         }
         check_use(&jwk)?;
-        let (algorithm, material, parsed) = match jwk.get("kty").and_then(Value::as_str) {
+        let (algorithm, material, key) = match jwk.get("kty").and_then(Value::as_str) {
             Some("EC") => elliptic_curve(&jwk)?,
             Some("OKP") => edwards_curve(&jwk)?,
             Some("RSA") => rsa(&jwk)?,
@@ -56,19 +59,19 @@ impl Key {
             Some(Some(name)) if name == algorithm.as_str() => {}
             Some(_) => return Err("alg is not the one that such keys are accepted for"),
         }
-        Ok(Self { kid, algorithm, material, parsed })
+        Ok(Self { kid, algorithm, material, key })
     }
 
     /// Tells whether the key's owner made this signature.
-    pub(super) fn verifies(&self, message: &[u8], signature: &[u8]) -> bool {
-        self.parsed.verify_sig(message, signature).is_ok()
+    pub(super) fn verifies(&self, message: &[u8], signature: &str) -> bool {
+        self.algorithm.verifies(&self.key, message, signature)
     }
 }
 
 impl PartialEq for Key {
     fn eq(&self, other: &Self) -> bool {
-        let parts = |key: &Self| (key.algorithm, key.kid.clone(), key.material.clone());
-        parts(self) == parts(other)
+        (self.algorithm, &self.kid, &self.material)
+            == (other.algorithm, &other.kid, &other.material)
     }
 }
 
@@ -83,7 +86,7 @@ impl fmt::Debug for Key {
 
 /// Why a key is left out, for the log.
 type Unusable = &'static str;
-type Parts = (Algorithm, Vec<Vec<u8>>, ParsedPublicKey);
+type Parts = (Algorithm, Vec<Vec<u8>>, DecodingKey);
 
 /// `use` and `key_ops`, where they are given (RFC 7517, sections 4.2 and 4.3).
 fn check_use(jwk: &Object<'_>) -> Result<(), Unusable> {
@@ -123,9 +126,10 @@ fn elliptic_curve(jwk: &Object<'_>) -> Result<Parts, Unusable> {
         }
         point.extend(coordinate);
     }
-    let parsed = ParsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, &point)
+    ParsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, &point)
         .map_err(|_| "the point is not on the curve")?;
-    Ok((Algorithm::Es256, vec![point], parsed))
+    let key = DecodingKey::from_ec_der(&point);
+    Ok((Algorithm::Es256, vec![point], key))
 }
 
 fn edwards_curve(jwk: &Object<'_>) -> Result<Parts, Unusable> {
@@ -136,9 +140,9 @@ fn edwards_curve(jwk: &Object<'_>) -> Result<Parts, Unusable> {
     if point.len() != COORDINATE_BYTES {
         return Err("x has not 32 bytes");
     }
-    let parsed =
-        ParsedPublicKey::new(&ED25519, &point).map_err(|_| "x is not an Ed25519 public key")?;
-    Ok((Algorithm::EdDsa, vec![point], parsed))
+    ParsedPublicKey::new(&ED25519, &point).map_err(|_| "x is not an Ed25519 public key")?;
+    let key = DecodingKey::from_ed_der(&point);
+    Ok((Algorithm::EdDsa, vec![point], key))
 }
 
 fn rsa(jwk: &Object<'_>) -> Result<Parts, Unusable> {
@@ -155,10 +159,11 @@ fn rsa(jwk: &Object<'_>) -> Result<Parts, Unusable> {
     if e.len() > RSA_EXPONENT_MAX_BYTES || !is_odd || e == [1] {
         return Err("e is not a usable exponent");
     }
-    let parsed = RsaPublicKeyComponents { n: &n, e: &e }
+    RsaPublicKeyComponents { n: &n, e: &e }
         .to_parsed_public_key(&RSA_PKCS1_2048_8192_SHA256)
         .map_err(|_| "n and e make no RSA key")?;
-    Ok((Algorithm::Rs256, vec![n, e], parsed))
+    let key = DecodingKey::from_rsa_raw_components(&n, &e);
+    Ok((Algorithm::Rs256, vec![n, e], key))
 }
 
 fn octets(jwk: &Object<'_>, name: &str) -> Result<Vec<u8>, Unusable> {
@@ -166,4 +171,25 @@ fn octets(jwk: &Object<'_>, name: &str) -> Result<Vec<u8>, Unusable> {
         .and_then(Value::as_str)
         .and_then(|text| URL_SAFE_NO_PAD.decode(text).ok())
         .ok_or("a member of the key is missing or not base64url")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// RFC 8037, appendices A.2 and A.4. Its payload is a sentence, so that no access token can
+    /// show that the signature verifies.
+    #[test]
+    fn the_example_of_rfc_8037_verifies() {
+        let jwk =
+            r#"{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}"#;
+        let key = Key::read(jwk).expect("a key");
+        let message = b"eyJhbGciOiJFZERTQSJ9.RXhhbXBsZSBvZiBFZDI1NTE5IHNpZ25pbmc";
+        let mut signature = URL_SAFE_NO_PAD
+            .decode("hgyY0il_MGCjP0JzlnLWG1PPOt7-09PGcvMg3AIbQR6dWbhijcNR4ki4iylGjg5BhVsPt9g7sVvpAr_MuM0KAg")
+            .expect("base64url");
+        assert!(key.verifies(message, &URL_SAFE_NO_PAD.encode(&signature)));
+        signature[0] ^= 1;
+        assert!(!key.verifies(message, &URL_SAFE_NO_PAD.encode(&signature)));
+    }
 }

@@ -1,6 +1,6 @@
 //! Fetches the project's key set over HTTP, and trusts that address no further than it must.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use reqwest::{Client, Response, redirect::Policy};
 use rustls::{ClientConfig, RootCertStore, crypto::aws_lc_rs};
@@ -46,7 +46,7 @@ impl Jwks {
             .redirect(Policy::none())
             .timeout(settings.timeout)
             // One fetch in minutes: a connection kept open would only be a stale one.
-            .pool_idle_timeout(Duration::ZERO)
+            .pool_max_idle_per_host(0)
             .tls_backend_preconfigured(tls(&settings.url)?);
         // Loopback is not on the other side of a proxy.
         let client = if settings.url.scheme() == "http" { client.no_proxy() } else { client };

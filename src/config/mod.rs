@@ -1,0 +1,264 @@
+//! Every setting of the service, from the environment and from flags. Read by `main` alone; what
+//! is wrong is reported all at once.
+
+mod command;
+mod database;
+mod reader;
+mod settings;
+mod tokens;
+
+use std::{
+    io::IsTerminal as _,
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    time::Duration,
+};
+
+use http::HeaderValue;
+use url::Url;
+
+pub use self::{
+    command::{Command, command},
+    reader::Lookup,
+};
+use self::{reader::Reader, settings::*};
+use crate::{app, auth, db, server, tls};
+
+/// Shorter than any frame that a client would send, or longer than any header should be.
+const HEADER_BYTES: (u64, u64) = (8 << 10, 1 << 20);
+/// A body's bounds: one header's worth, and what a gRPC length prefix can say.
+const BODY_BYTES: (u64, u64) = (1 << 10, 1 << 30);
+
+/// How log lines look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    Pretty,
+    /// For programs.
+    Json,
+}
+
+/// What `serve` needs.
+#[derive(Debug)]
+pub struct Config {
+    /// The one port.
+    pub listen: SocketAddr,
+    /// The operators' port.
+    pub admin: Option<SocketAddr>,
+    /// The certificate's files.
+    pub tls: Option<tls::Files>,
+    /// The database.
+    pub database: db::Settings,
+    /// Whose tokens are good.
+    pub auth: auth::Settings,
+    /// What each call may take.
+    pub app: app::Settings,
+    /// What each connection may take.
+    pub connections: server::Settings,
+    /// Not ready for so long before the port closes.
+    pub shutdown_delay: Duration,
+    /// What is logged and how.
+    pub log: Log,
+}
+
+/// What is logged and how.
+#[derive(Clone, Debug)]
+pub struct Log {
+    /// `RUST_LOG`'s directives.
+    pub filter: String,
+    /// How lines look.
+    pub format: LogFormat,
+}
+
+/// Everything that is wrong with the settings, a line each.
+#[derive(Debug)]
+pub struct Problems(pub Vec<String>);
+
+/// Reads what `serve` needs.
+pub fn serve(lookup: Lookup<'_>) -> Result<Config, Problems> {
+    let mut reader = Reader::new(lookup);
+    let config = (|| {
+        // Each part is read whether or not another failed: only then is every problem seen.
+        let (listen, admin, tls) =
+            (listen(&mut reader), optional_address(&mut reader, &ADMIN_ADDR), tls(&mut reader));
+        let database = database::read(&mut reader, &DATABASE_URL);
+        let tokens = tokens::read(&mut reader);
+        let app = app(&mut reader);
+        let connections = connections(&mut reader);
+        let shutdown_delay = reader.duration(&SHUTDOWN_DELAY);
+        let log = log(&mut reader);
+        not_yet(&mut reader);
+        Some(Config {
+            listen: listen?,
+            admin: admin?,
+            tls: tls?,
+            database: database?,
+            auth: tokens?,
+            app: app?,
+            connections: connections?,
+            shutdown_delay: shutdown_delay?,
+            log: log?,
+        })
+    })();
+    finish(config, reader)
+}
+
+/// Reads what `migrate` needs: the database, as its owner reaches it, and the log.
+pub fn migrate(lookup: Lookup<'_>) -> Result<(db::Settings, Log), Problems> {
+    let mut reader = Reader::new(lookup);
+    let of_its_own = reader.given(&MIGRATE_DATABASE_URL).is_some();
+    let url = if of_its_own { &MIGRATE_DATABASE_URL } else { &DATABASE_URL };
+    let (database, log) = (database::read(&mut reader, url), log(&mut reader));
+    finish(database.zip(log), reader)
+}
+
+fn finish<T>(value: Option<T>, reader: Reader<'_>) -> Result<T, Problems> {
+    match (value, reader.problems()) {
+        (Some(value), problems) if problems.is_empty() => Ok(value),
+        (_, problems) => Err(Problems(problems)),
+    }
+}
+
+/// Settings whose work is still to come stop the start: one that is ignored is worse than none.
+fn not_yet(reader: &mut Reader<'_>) {
+    for setting in [&SESSION_CHECK, &DOCS, &EXPLORER] {
+        if reader.switch(setting) == Some(true) {
+            reader.problem(setting, "is not there yet: leave it off");
+        }
+    }
+}
+
+fn listen(reader: &mut Reader<'_>) -> Option<SocketAddr> {
+    let port = match reader.given(&PORT) {
+        Some(_) => Some(reader.parse(&PORT, |text| {
+            text.parse::<u16>().map_err(|_| "is not a port: a number from 0 to 65535")
+        })?),
+        None => None,
+    };
+    match (reader.given(&LISTEN_ADDR), port) {
+        (None, Some(port)) => Some(SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), port)),
+        _ => reader.parse(&LISTEN_ADDR, address),
+    }
+}
+
+fn optional_address(reader: &mut Reader<'_>, setting: &Setting) -> Option<Option<SocketAddr>> {
+    optional(reader, setting, |reader| reader.parse(setting, address))
+}
+
+/// `Some(None)` where the setting is absent, `None` where it is wrong.
+fn optional<T>(
+    reader: &mut Reader<'_>,
+    setting: &Setting,
+    read: impl FnOnce(&mut Reader<'_>) -> Option<T>,
+) -> Option<Option<T>> {
+    if reader.given(setting).is_none() {
+        return Some(None);
+    }
+    read(reader).map(Some)
+}
+
+fn address(text: &str) -> Result<SocketAddr, &'static str> {
+    text.parse().map_err(|_| "is not an address: write 127.0.0.1:8080 or [::]:8080")
+}
+
+fn tls(reader: &mut Reader<'_>) -> Option<Option<tls::Files>> {
+    let (cert, key) = (reader.given(&TLS_CERT), reader.given(&TLS_KEY));
+    let client_ca = reader.given(&TLS_CLIENT_CA);
+    match (cert, key) {
+        (Some(cert), Some(key)) => Some(Some(tls::Files {
+            cert: cert.into(),
+            key: key.into(),
+            client_ca: client_ca.map(Into::into),
+        })),
+        (None, None) if client_ca.is_none() => Some(None),
+        (cert, _) => {
+            let missing = if cert.is_none() { &TLS_CERT } else { &TLS_KEY };
+            reader.problem(missing, "is missing: TLS needs the certificate and its key");
+            None
+        }
+    }
+}
+
+fn app(reader: &mut Reader<'_>) -> Option<app::Settings> {
+    let origins = optional(reader, &CORS_ALLOWED_ORIGINS, |reader| {
+        reader.parse(&CORS_ALLOWED_ORIGINS, origins)
+    });
+    let request_timeout = reader.positive_duration(&REQUEST_TIMEOUT);
+    let body = reader.bytes(&MAX_BODY_BYTES, BODY_BYTES.0, BODY_BYTES.1);
+    let calls = reader.count(&MAX_CONCURRENT_CALLS, u32::MAX >> 4);
+    let reflection = reader.switch(&REFLECTION);
+    Some(app::Settings {
+        cors: origins?.unwrap_or(app::Origins::These(Vec::new())),
+        request_timeout: request_timeout?,
+        max_body_bytes: usize::try_from(body?).ok()?,
+        max_concurrent_calls: calls? as usize,
+        reflection: reflection?,
+    })
+}
+
+fn origins(text: &str) -> Result<app::Origins, String> {
+    if text == "*" {
+        return Ok(app::Origins::All);
+    }
+    text.split(',')
+        .map(|item| origin(item.trim()))
+        .collect::<Result<_, _>>()
+        .map(app::Origins::These)
+}
+
+/// A serialized origin (RFC 6454, section 6.2): what browsers send, so that it can be compared.
+fn origin(text: &str) -> Result<HeaderValue, String> {
+    let wrong = || format!("is not all origins: `{text}` is none; write https://app.example.com");
+    let url = Url::parse(text).map_err(|_| wrong())?;
+    let origin = url.origin().ascii_serialization();
+    if !url.origin().is_tuple() || origin != text.trim_end_matches('/') {
+        return Err(wrong());
+    }
+    HeaderValue::from_str(&origin).map_err(|_| wrong())
+}
+
+fn connections(reader: &mut Reader<'_>) -> Option<server::Settings> {
+    let max_connections = reader.count(&MAX_CONNECTIONS, u32::MAX >> 4);
+    let max_concurrent_streams = reader.count(&MAX_CONCURRENT_STREAMS, u32::MAX >> 1);
+    let max_header_bytes = reader.bytes(&MAX_HEADER_BYTES, HEADER_BYTES.0, HEADER_BYTES.1);
+    let first_request_timeout = reader.positive_duration(&FIRST_REQUEST_TIMEOUT);
+    let tls_handshake_timeout = reader.positive_duration(&TLS_HANDSHAKE_TIMEOUT);
+    let header_timeout = reader.positive_duration(&HEADER_TIMEOUT);
+    let keepalive_interval = reader.positive_duration(&KEEPALIVE_INTERVAL);
+    let keepalive_timeout = reader.positive_duration(&KEEPALIVE_TIMEOUT);
+    let max_connection_age = optional(reader, &MAX_CONNECTION_AGE, |reader| {
+        reader.positive_duration(&MAX_CONNECTION_AGE)
+    });
+    let max_connection_age_grace = reader.duration(&MAX_CONNECTION_AGE_GRACE);
+    let shutdown_timeout = reader.duration(&SHUTDOWN_TIMEOUT);
+    Some(server::Settings {
+        max_connections: max_connections? as usize,
+        max_concurrent_streams: max_concurrent_streams?,
+        max_header_bytes: u32::try_from(max_header_bytes?).ok()?,
+        first_request_timeout: first_request_timeout?,
+        tls_handshake_timeout: tls_handshake_timeout?,
+        header_timeout: header_timeout?,
+        keepalive_interval: keepalive_interval?,
+        keepalive_timeout: keepalive_timeout?,
+        max_connection_age: max_connection_age?,
+        max_connection_age_grace: max_connection_age_grace?,
+        shutdown_timeout: shutdown_timeout?,
+    })
+}
+
+fn log(reader: &mut Reader<'_>) -> Option<Log> {
+    let filter = reader.parse(&RUST_LOG, |text| {
+        text.parse::<tracing_subscriber::filter::Targets>()
+            .map(|_| text.to_owned())
+            .map_err(|_| "is not a filter: write info, or warn,user_service=debug")
+    });
+    let format = match reader.given(&LOG_FORMAT) {
+        None if std::io::stderr().is_terminal() => Some(LogFormat::Pretty),
+        None => Some(LogFormat::Json),
+        Some(_) => reader.parse(&LOG_FORMAT, |text| match text {
+            "pretty" => Ok(LogFormat::Pretty),
+            "json" => Ok(LogFormat::Json),
+            _ => Err("is neither pretty nor json"),
+        }),
+    };
+    Some(Log { filter: filter?, format: format? })
+}

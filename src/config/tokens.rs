@@ -1,0 +1,115 @@
+//! The settings of token verification.
+
+use url::Url;
+
+use super::{optional, reader::Reader, settings::*};
+use crate::auth;
+
+/// From a Supabase project's address to its Auth service.
+const AUTH_PATH: &str = "auth/v1";
+/// From there to its keys.
+const JWKS_PATH: &str = ".well-known/jwks.json";
+/// Switches a check off.
+const ANY: &str = "*";
+/// Where `JWT_SECRET` may stand too, as in Supabase's own documentation.
+const SUPABASE_JWT_SECRET: &str = "SUPABASE_JWT_SECRET";
+/// A token's bounds: below, no token fits; above, no header would.
+const TOKEN_BYTES: (u64, u64) = (1 << 10, 1 << 20);
+
+/// Reads whose tokens are good.
+pub(super) fn read(reader: &mut Reader<'_>) -> Option<auth::Settings> {
+    let project = optional(reader, &SUPABASE_URL, |reader| reader.parse(&SUPABASE_URL, project));
+    let secrets = secrets(reader);
+    let jwks = optional(reader, &JWKS_URL, |reader| {
+        reader.parse(&JWKS_URL, |text| Url::parse(text).map_err(|_| "is not a URL"))
+    });
+    let issuer = reader.given(&JWT_ISSUER);
+    let audience = reader.text(&JWT_AUDIENCE);
+    let clock_skew = reader.duration(&JWT_CLOCK_SKEW);
+    let max_lifetime =
+        optional(reader, &JWT_MAX_LIFETIME, |reader| reader.positive_duration(&JWT_MAX_LIFETIME));
+    let token_max_bytes = reader.bytes(&TOKEN_MAX_BYTES, TOKEN_BYTES.0, TOKEN_BYTES.1);
+    let cache_bytes = reader.bytes(&TOKEN_CACHE_BYTES, 0, 1 << 40);
+    let cache_ttl = reader.duration(&TOKEN_CACHE_TTL);
+
+    let project = project?;
+    let jwks_url = match jwks? {
+        Some(url) => Some(url),
+        None => project.as_ref().and_then(|auth| auth.join(JWKS_PATH).ok()),
+    };
+    let jwks = match jwks_url {
+        Some(url) => Some(key_set(reader, url)?),
+        None => None,
+    };
+    let secrets = secrets?;
+    if jwks.is_none() && secrets.is_empty() {
+        reader.problem(
+            &SUPABASE_URL,
+            "is missing: set it to https://<project>.supabase.co, or set JWKS_URL or JWT_SECRET",
+        );
+        return None;
+    }
+    let of_project = || project.map(|auth| auth.as_str().trim_end_matches('/').to_owned());
+    Some(auth::Settings {
+        secrets,
+        jwks,
+        issuer: issuer.or_else(of_project).filter(|issuer| issuer != ANY),
+        audience: audience.filter(|audience| audience != ANY),
+        clock_skew: clock_skew?,
+        max_lifetime: max_lifetime?,
+        token_max_bytes: usize::try_from(token_max_bytes?).ok()?,
+        cache_bytes: usize::try_from(cache_bytes?).ok()?,
+        cache_ttl: cache_ttl?,
+    })
+}
+
+/// The address of the project's Auth service, with a slash behind it.
+fn project(text: &str) -> Result<Url, &'static str> {
+    const WRONG: &str = "is not a project's address: write https://<project>.supabase.co";
+    let url =
+        Url::parse(&format!("{}/{AUTH_PATH}/", text.trim_end_matches('/'))).map_err(|_| WRONG)?;
+    let is_http = matches!(url.scheme(), "http" | "https");
+    if is_http && url.has_host() && url.query().is_none() { Ok(url) } else { Err(WRONG) }
+}
+
+fn secrets(reader: &mut Reader<'_>) -> Option<Vec<auth::Secret>> {
+    let current = reader.given(&JWT_SECRET);
+    let alias = reader.secret(SUPABASE_JWT_SECRET);
+    if current.is_some() && alias.is_some() && current != alias {
+        reader.problem(
+            &JWT_SECRET,
+            "and SUPABASE_JWT_SECRET differ: keep one, or move the older to JWT_SECRET_PREVIOUS",
+        );
+        return None;
+    }
+    let previous = reader.given(&JWT_SECRET_PREVIOUS);
+    let of = |reader: &mut Reader<'_>, setting: &Setting, value: Option<String>| match value {
+        None => Some(None),
+        Some(value) => match auth::Secret::new(value) {
+            Ok(secret) => Some(Some(secret)),
+            Err(error) => {
+                reader.add(format!("{}: {error}", setting.name));
+                None
+            }
+        },
+    };
+    let current = of(reader, &JWT_SECRET, current.or(alias));
+    let previous = of(reader, &JWT_SECRET_PREVIOUS, previous);
+    Some([current?, previous?].into_iter().flatten().collect())
+}
+
+fn key_set(reader: &mut Reader<'_>, url: Url) -> Option<auth::JwksSettings> {
+    let refresh = reader.positive_duration(&JWKS_REFRESH);
+    let cooldown = reader.positive_duration(&JWKS_COOLDOWN);
+    let timeout = reader.positive_duration(&JWKS_TIMEOUT);
+    let max_stale = reader.positive_duration(&JWKS_MAX_STALE);
+    let allow_http = reader.switch(&JWKS_ALLOW_HTTP);
+    Some(auth::JwksSettings {
+        url,
+        refresh: refresh?,
+        cooldown: cooldown?,
+        timeout: timeout?,
+        max_stale: max_stale?,
+        allow_http: allow_http?,
+    })
+}

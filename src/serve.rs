@@ -1,0 +1,116 @@
+//! Everything that `serve` starts, and how it ends.
+
+use std::{
+    fmt,
+    future::{Future, pending},
+    sync::Arc,
+};
+
+use axum::routing::get;
+use http::{Request, header::CONTENT_TYPE};
+use tokio::{net::TcpListener, task::JoinSet, time::sleep};
+use tokio_util::sync::CancellationToken;
+use tonic::{body::Body, service::RoutesBuilder};
+use tower::{ServiceExt, util::BoxCloneSyncService};
+
+use crate::{
+    app::{self, Shared},
+    auth::{Auth, Clock, KeysState, Sessions},
+    config::Config,
+    db::Db,
+    health::Readiness,
+    metrics::{self, Elsewhere, Metrics},
+    observe::Observe,
+    proto::{self, user::v1::user_service_server},
+    server::{self, App},
+    tls::Tls,
+    user_service,
+    wires::StepLayer,
+};
+
+/// Why the service could not start: text for the operator.
+#[derive(Debug)]
+pub struct Error(String);
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Error {}
+
+/// Serves on these listeners until `shutdown`, then drains.
+///
+/// # Errors
+/// What cannot work however long one waits: a certificate, an annotation. A database or an issuer
+/// that is down is none: the service is not ready until they are up.
+pub async fn run(
+    config: Config,
+    listener: TcpListener,
+    admin: Option<TcpListener>,
+    shutdown: impl Future<Output = ()>,
+) -> Result<(), Error> {
+    let api = app::api(proto::DESCRIPTORS, &config.app).map_err(text)?;
+    let auth = Auth::new(config.auth, api.pool(), Clock::system()).map_err(text)?;
+    let tls = config.tls.map(Tls::open).transpose().map_err(text)?;
+    let db = Db::new(config.database);
+    let metrics = Arc::new(Metrics::new(Elsewhere { auth: auth.clone(), db: db.clone() }));
+    let (reporter, health) = tonic_health::server::health_reporter();
+    let readiness = Readiness::new(reporter, &[user_service_server::SERVICE_NAME]).await;
+    let closing = CancellationToken::new();
+
+    let mut services = RoutesBuilder::default();
+    services.add_service(user_service::guarded(db.clone(), &auth, Sessions::unchecked()));
+    let observer = StepLayer(Observe::new(metrics.clone()));
+    let shared =
+        Shared { health, readiness: readiness.clone(), observer, closing: closing.clone() };
+    let app = app::new(&api, services, &config.app, shared);
+
+    // All of it ends with this function.
+    let mut background = JoinSet::new();
+    background.spawn({
+        let (auth, closing) = (auth.clone(), closing.clone());
+        async move { auth.refresh_keys(closing).await }
+    });
+    background.spawn(readiness.clone().probe(
+        move || {
+            let db = db.clone();
+            async move { db.ping().await.is_ok() }
+        },
+        move || auth.keys_state() == KeysState::Ok,
+    ));
+    if let Some(tls) = tls.clone() {
+        background.spawn(tls.follow());
+    }
+    if let Some(admin) = admin {
+        let pages = operators_pages(&readiness, metrics);
+        background.spawn(server::run(admin, pages, None, config.connections.clone(), pending()));
+    }
+
+    let address = listener.local_addr().map_err(text)?;
+    tracing::info!(%address, tls = tls.is_some(), "listening");
+    let shutdown = async {
+        shutdown.await;
+        tracing::info!("shutting down");
+        readiness.close().await;
+        sleep(config.shutdown_delay).await;
+        closing.cancel();
+    };
+    server::run(listener, app, tls, config.connections, shutdown).await;
+    tracing::info!("ended");
+    Ok(())
+}
+
+/// What `ADMIN_ADDR` serves.
+fn operators_pages(readiness: &Readiness, metrics: Arc<Metrics>) -> App {
+    let page = async move || ([(CONTENT_TYPE, metrics::CONTENT_TYPE)], metrics.render());
+    let pages = readiness.pages().route("/metrics", get(page));
+    let pages =
+        ServiceExt::<Request<Body>>::map_response(pages, |response| response.map(Body::new));
+    BoxCloneSyncService::new(pages)
+}
+
+fn text(error: impl fmt::Display) -> Error {
+    Error(error.to_string())
+}

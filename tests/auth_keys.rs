@@ -1,0 +1,483 @@
+//! The key set, fetched from a server that rotates, lies, stalls, redirects and dies.
+
+mod auth_support;
+
+use std::{
+    env, fs,
+    process::Command,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use aws_lc_rs::rsa::{self, KeySize};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+use serde_json::{Value, json};
+use tokio_rustls::TlsAcceptor;
+use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
+use user_service::{
+    auth::{Auth, Clock, FetchError, JwksSettings, KeySet, KeysState, Settings, SettingsError},
+    error::Reason::{self, *},
+};
+
+use auth_support::{
+    NOW, Rig, auth, bearer,
+    issuer::{Issuer, encode, rsa_jwk, with, without},
+    key_server::{KeyServer, Manner},
+    refusal, settings,
+};
+
+const COOLDOWN: Duration = Duration::from_secs(30);
+const REFRESH: Duration = Duration::from_secs(600);
+const DAY: Duration = Duration::from_secs(24 * 3600);
+
+/// The background task, running until dropped.
+fn refreshing(auth: &Auth) -> AbortOnDropHandle<()> {
+    let auth = auth.clone();
+    AbortOnDropHandle::new(tokio::spawn(async move {
+        auth.refresh_keys(CancellationToken::new()).await;
+    }))
+}
+
+/// Waits for what background work brings about; the test fails when it does not.
+async fn until(what: &str, condition: impl Fn() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while !condition() {
+        assert!(Instant::now() < deadline, "never: {what}");
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+}
+
+/// Gives background work that must not happen the time to happen.
+async fn settle() {
+    tokio::time::sleep(Duration::from_millis(50)).await;
+}
+
+#[tokio::test]
+async fn before_the_first_answer_published_keys_are_unavailable_and_the_secret_works() {
+    let issuer = Issuer::new();
+    let server = KeyServer::start(issuer.jwks()).await;
+    server.behave(Manner::Die);
+    let clock = Clock::standing_at(NOW);
+    let auth = auth(settings(&issuer, &server), &clock);
+    let (es256, hs256) = (issuer.es256(&issuer.claims(NOW)), issuer.hs256(&issuer.claims(NOW)));
+    assert_eq!(refusal(&auth, &es256), Some(KeysUnavailable));
+    let _task = refreshing(&auth);
+    until("a failed fetch", || auth.counts().failed_fetches() == 1).await;
+    assert_eq!(auth.keys_state(), KeysState::Unavailable);
+    assert_eq!(refusal(&auth, &es256), Some(KeysUnavailable));
+    assert_eq!(refusal(&auth, &hs256), None);
+
+    server.rotate(&issuer.jwks());
+    clock.advance(COOLDOWN);
+    until("keys", || auth.keys_state() == KeysState::Ok).await;
+    assert_eq!(refusal(&auth, &es256), None);
+}
+
+#[tokio::test]
+async fn an_unknown_key_is_refused_at_once_and_fetched_for_the_retry() {
+    let rig = Rig::new().await;
+    let _task = refreshing(&rig.auth);
+    until("the first fetch", || rig.auth.counts().fetches() == 2).await;
+    let successor = Issuer::new();
+    let token = successor.sign(&json!({"alg": "ES256", "kid": "new"}), &successor.claims(NOW));
+    rig.server
+        .rotate(&json!({"keys": [rig.issuer.ec_jwk(), with(&successor.ec_jwk(), "kid", "new")]}));
+    rig.clock.advance(COOLDOWN);
+    assert_eq!(rig.refusal(&token), Some(TokenKeyUnknown));
+    until("the retry succeeds", || rig.refusal(&token).is_none()).await;
+    assert_eq!(rig.refusal(&rig.token()), None, "the previous key is still published");
+}
+
+#[tokio::test]
+async fn unknown_keys_cause_one_fetch_in_a_cooldown_and_known_keys_never_wait() {
+    let second = Duration::from_secs(1);
+    let rig = Rig::with(|settings| settings.jwks.as_mut().unwrap().timeout = second).await;
+    let _task = refreshing(&rig.auth);
+    until("the first fetch", || rig.server.requests() == 2).await;
+    let known = rig.token();
+    let ask = || async {
+        let callers = (0..64).map(|number| {
+            let (auth, known) = (rig.auth.clone(), known.clone());
+            let header = json!({"alg": "ES256", "kid": format!("unknown {number}")});
+            let unknown = rig.issuer.sign(&header, &rig.issuer.claims(NOW));
+            tokio::spawn(async move {
+                assert_eq!(refusal(&auth, &unknown), Some(TokenKeyUnknown));
+                assert_eq!(refusal(&auth, &known), None);
+            })
+        });
+        for caller in callers.collect::<Vec<_>>() {
+            caller.await.unwrap();
+        }
+    };
+    // Every fetch from here on never gets an answer, and no call may notice.
+    rig.server.behave(Manner::Stall);
+    for round in 0..3 {
+        ask().await;
+        settle().await;
+        assert_eq!(rig.server.requests(), 2 + round, "within the cooldown");
+        rig.clock.advance(COOLDOWN);
+        until("the one fetch", || rig.server.requests() == 3 + round).await;
+        ask().await;
+        // The stalled fetch holds the task until its timeout, in real time.
+        until("the timeout", || rig.auth.counts().failed_fetches() == 1 + round as u64).await;
+    }
+}
+
+#[tokio::test]
+async fn the_set_is_refreshed_without_anybody_asking() {
+    let rig = Rig::new().await;
+    let _task = refreshing(&rig.auth);
+    until("the first fetch", || rig.auth.counts().fetches() == 2).await;
+    rig.clock.advance(REFRESH - Duration::from_secs(1));
+    settle().await;
+    assert_eq!(rig.server.requests(), 2);
+    rig.clock.advance(Duration::from_secs(1));
+    until("the refresh", || rig.server.requests() == 3).await;
+}
+
+#[tokio::test]
+async fn what_a_vanished_key_signed_is_dropped_and_the_rest_stays_cached() {
+    let rig = Rig::new().await;
+    let (es256, hs256) = (rig.token(), rig.issuer.hs256(&rig.issuer.claims(NOW)));
+    for token in [&es256, &hs256, &es256, &hs256] {
+        assert_eq!(rig.refusal(token), None);
+    }
+    assert_eq!((rig.auth.counts().cache_hits(), rig.auth.counts().cache_misses()), (2, 2));
+
+    rig.auth.fetch_keys().await.unwrap();
+    assert_eq!(rig.refusal(&es256), None);
+    assert_eq!(rig.auth.counts().cache_hits(), 3, "the same set again costs nothing");
+
+    rig.server.rotate(&json!({"keys": [Issuer::new().ec_jwk()]}));
+    rig.auth.fetch_keys().await.unwrap();
+    assert_eq!(rig.refusal(&es256), Some(TokenSignature));
+    assert_eq!(rig.refusal(&hs256), None);
+    assert_eq!(rig.auth.counts().cache_hits(), 4);
+
+    rig.server.rotate(&json!({"keys": []}));
+    rig.auth.fetch_keys().await.unwrap();
+    assert_eq!(rig.auth.keys_state(), KeysState::Ok, "an empty set is an answer");
+    assert_eq!(rig.refusal(&es256), Some(TokenKeyUnknown));
+}
+
+/// Verifications race a rotation; none of them may leave a token of the vanished key in the cache.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_verification_that_races_a_rotation_leaves_nothing_behind() {
+    let rig = Arc::new(Rig::new().await);
+    let stranger = Issuer::new();
+    for round in 0..200 {
+        rig.server.rotate(&rig.issuer.jwks());
+        rig.auth.fetch_keys().await.unwrap();
+        let token = rig.issuer.es256(&with(&rig.issuer.claims(NOW), "round", round));
+        let racer = tokio::task::spawn_blocking({
+            let (rig, token) = (Arc::clone(&rig), token.clone());
+            move || {
+                let deadline = Instant::now() + Duration::from_secs(10);
+                while rig.refusal(&token).is_none() && Instant::now() < deadline {}
+            }
+        });
+        rig.server.rotate(&stranger.jwks());
+        rig.auth.fetch_keys().await.unwrap();
+        assert_eq!(rig.refusal(&token), Some(TokenSignature));
+        racer.await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn the_last_good_keys_outlive_an_outage_up_to_the_limit() {
+    let rig = Rig::with(|settings| settings.max_lifetime = None).await;
+    let claims = with(&rig.issuer.claims(NOW), "exp", NOW + 3 * 24 * 3600);
+    let token = rig.issuer.es256(&claims);
+    let lies: [Manner; 8] = [
+        Manner::Die,
+        Manner::Status(503),
+        Manner::Status(404),
+        Manner::Status(204),
+        Manner::Answer(b"<html>".to_vec()),
+        Manner::Answer(br#"{"keys":{}}"#.to_vec()),
+        Manner::Answer(b"[]".to_vec()),
+        Manner::Answer(br#"{"keys":[],"keys":[]}"#.to_vec()),
+    ];
+    for lie in lies {
+        rig.server.behave(lie.clone());
+        rig.auth.fetch_keys().await.expect_err(&format!("{lie:?}"));
+        assert_eq!(rig.refusal(&token), None, "{lie:?}");
+    }
+    rig.clock.advance(DAY);
+    assert_eq!(rig.auth.keys_state(), KeysState::Ok);
+    assert_eq!(rig.refusal(&token), None, "as old as allowed");
+    // In the cache by now: it must not be a way around the limit.
+    rig.clock.advance(Duration::from_millis(1));
+    assert_eq!(rig.auth.keys_state(), KeysState::Unavailable);
+    assert_eq!(rig.refusal(&token), Some(KeysUnavailable));
+
+    rig.server.rotate(&rig.issuer.jwks());
+    rig.auth.fetch_keys().await.unwrap();
+    assert_eq!(rig.refusal(&token), None);
+}
+
+#[tokio::test]
+async fn a_fetch_ends_in_time_and_in_size_and_follows_nobody() {
+    let issuer = Issuer::new();
+    let server = KeyServer::start(issuer.jwks()).await;
+    let elsewhere = KeyServer::start(issuer.jwks()).await;
+    let mut settings = settings(&issuer, &server);
+    settings.jwks = Some(JwksSettings {
+        timeout: Duration::from_millis(200),
+        ..JwksSettings::new(server.url())
+    });
+    let auth = auth(settings, &Clock::system());
+    for manner in [Manner::Stall, Manner::StallInBody(issuer.jwks().to_string().into())] {
+        server.behave(manner.clone());
+        let begun = Instant::now();
+        let error = auth.fetch_keys().await.unwrap_err();
+        assert!(matches!(error, FetchError::Unreachable(_)), "{manner:?}: {error}");
+        assert!(begun.elapsed() < Duration::from_secs(2), "{manner:?}");
+    }
+    server.behave(Manner::Flood);
+    assert!(matches!(auth.fetch_keys().await, Err(FetchError::TooLarge)));
+    server.behave(Manner::Redirect(elsewhere.url()));
+    assert!(matches!(auth.fetch_keys().await, Err(FetchError::Status(302))));
+    assert_eq!(elsewhere.requests(), 0);
+    server.rotate(&issuer.jwks());
+    assert_eq!(auth.fetch_keys().await.unwrap(), 3);
+}
+
+#[tokio::test]
+async fn the_background_task_stops_when_told_even_during_a_stalled_fetch() {
+    let rig = Rig::new().await;
+    rig.server.behave(Manner::Stall);
+    let stop = CancellationToken::new();
+    let task = tokio::spawn({
+        let (auth, stop) = (rig.auth.clone(), stop.clone());
+        async move { auth.refresh_keys(stop).await }
+    });
+    until("the fetch", || rig.server.requests() == 2).await;
+    stop.cancel();
+    tokio::time::timeout(Duration::from_secs(1), task).await.expect("it stops").unwrap();
+}
+
+#[test]
+fn a_key_address_in_the_clear_is_for_loopback_only() {
+    let built = |url: &str, allow_http: bool| {
+        let jwks = JwksSettings { allow_http, ..JwksSettings::new(url.parse().unwrap()) };
+        let settings = Settings { jwks: Some(jwks), ..Settings::default() };
+        let pool = prost_reflect::DescriptorPool::decode(user_service::proto::DESCRIPTORS).unwrap();
+        Auth::new(settings, &pool, Clock::system()).map(drop)
+    };
+    for url in ["http://localhost:1/", "http://127.0.0.1:1/", "http://127.9.9.9/", "http://[::1]/"]
+    {
+        built(url, false).unwrap();
+    }
+    for url in ["http://10.0.0.1/", "http://localhost.evil.example/", "http://example.com/"] {
+        assert!(matches!(built(url, false), Err(SettingsError::InsecureKeyAddress)), "{url}");
+        built(url, true).unwrap();
+    }
+    assert!(matches!(built("file:///etc/passwd", true), Err(SettingsError::KeyAddressScheme)));
+}
+
+#[test]
+fn without_any_key_there_is_no_verification() {
+    let pool = prost_reflect::DescriptorPool::decode(user_service::proto::DESCRIPTORS).unwrap();
+    let error = Auth::new(Settings::default(), &pool, Clock::system()).unwrap_err();
+    assert!(error.to_string().contains("JWT_SECRET"), "{error}");
+}
+
+/// One bad key never costs the others; what cannot be used strictly is not used.
+#[test]
+fn a_set_is_read_leniently_and_its_keys_strictly() {
+    let issuer = Issuer::new();
+    let (ec, ed, rsa) = (issuer.ec_jwk(), issuer.ed_jwk(), issuer.rsa_jwk());
+    let small = rsa::KeyPair::generate(KeySize::Rsa2048).unwrap();
+    let small = with(&rsa_jwk(&small), "n", encode(&[0xff; 255]));
+    let usable: &[(&str, Value)] = &[
+        ("as published", ec.clone()),
+        ("without kid", without(&ec, "kid")),
+        ("without use, key_ops and alg", without(&without(&without(&ec, "use"), "key_ops"), "alg")),
+        ("with members that are not known", with(&ec, "x5c", json!([1]))),
+        ("Ed25519", ed.clone()),
+        ("RSA", rsa.clone()),
+        ("RSA for RS256", with(&rsa, "alg", "RS256")),
+    ];
+    let unusable: &[(&str, Value)] = &[
+        ("no object", json!("key")),
+        ("no kty", without(&ec, "kty")),
+        ("kty in lower case", with(&ec, "kty", "ec")),
+        ("a symmetric key", json!({"kty": "oct", "kid": "x", "k": encode(&issuer.secret)})),
+        ("kid a number", with(&ec, "kid", 1)),
+        ("for encryption", with(&ec, "use", "enc")),
+        ("use a list", with(&ec, "use", json!(["sig"]))),
+        ("not for verifying", with(&ec, "key_ops", json!(["sign"]))),
+        ("key_ops a string", with(&ec, "key_ops", "verify")),
+        ("key_ops twice the same", with(&ec, "key_ops", json!(["verify", "verify"]))),
+        ("alg of another kind", with(&ec, "alg", "RS256")),
+        ("alg of another curve", with(&ec, "alg", "ES384")),
+        ("RSA for PS256", with(&rsa, "alg", "PS256")),
+        ("alg null", with(&ec, "alg", Value::Null)),
+        ("another curve", with(&ec, "crv", "P-384")),
+        ("Ed448", with(&ed, "crv", "Ed448")),
+        ("X25519", with(&ed, "crv", "X25519")),
+        ("no y", without(&ec, "y")),
+        ("x and y swapped", with(&with(&ec, "x", ec["y"].clone()), "y", ec["x"].clone())),
+        ("a short x", with(&ec, "x", encode(&[1; 31]))),
+        ("a long x", with(&ec, "x", encode(&[1; 33]))),
+        ("x with padding", with(&ec, "x", format!("{}=", ec["x"].as_str().unwrap()))),
+        ("the point at zero", with(&with(&ec, "x", encode(&[0; 32])), "y", encode(&[0; 32]))),
+        ("a short Ed25519 x", with(&ed, "x", encode(&[1; 31]))),
+        ("RSA of 2040 bits", small),
+        ("RSA of 8200 bits", with(&rsa, "n", encode(&[0xff; 1025]))),
+        ("RSA with e of 1", with(&rsa, "e", encode(&[1]))),
+        ("RSA with an even e", with(&rsa, "e", encode(&[1, 0]))),
+        ("RSA with e of 5 bytes", with(&rsa, "e", encode(&[1, 0, 0, 0, 1]))),
+        ("RSA with no e", with(&rsa, "e", "")),
+        ("RSA with a leading zero", with(&rsa, "e", encode(&[0, 1, 0, 1]))),
+        ("its private half", with(&ec, "d", encode(&[1; 32]))),
+    ];
+    let count =
+        |keys: Value| KeySet::parse(json!({ "keys": keys }).to_string().as_bytes()).unwrap().len();
+    for (what, key) in usable {
+        assert_eq!(count(json!([key])), 1, "{what}");
+    }
+    for (what, key) in unusable {
+        assert_eq!(count(json!([key, ec])), 1, "{what}");
+        assert_eq!(count(json!([key])), 0, "{what}");
+    }
+    let twice = format!(r#"{{"keys":[{{"kty":"EC","kty":"EC"}},{ec}]}}"#);
+    assert_eq!(KeySet::parse(twice.as_bytes()).unwrap().len(), 1, "a member twice");
+}
+
+#[tokio::test]
+async fn exactly_one_key_must_fit() {
+    let rig = Rig::new().await;
+    let issuer = &rig.issuer;
+    let other = Issuer::new();
+    let claims = issuer.claims(NOW);
+    let named = issuer.es256(&claims);
+    let nameless = issuer.sign(&json!({"alg": "ES256"}), &claims);
+    let rows: [(&str, Value, Option<Reason>, Option<Reason>); 7] = [
+        ("one of each kind", issuer.jwks(), None, None),
+        (
+            "one without kid",
+            json!({"keys": [without(&issuer.ec_jwk(), "kid")]}),
+            Some(TokenKeyUnknown),
+            None,
+        ),
+        (
+            "two of a kind",
+            json!({"keys": [issuer.ec_jwk(), with(&other.ec_jwk(), "kid", "b")]}),
+            None,
+            Some(TokenKeyUnknown),
+        ),
+        (
+            "a kid twice",
+            json!({"keys": [issuer.ec_jwk(), other.ec_jwk()]}),
+            Some(TokenKeyUnknown),
+            Some(TokenKeyUnknown),
+        ),
+        (
+            "a kid twice, of two kinds",
+            json!({"keys": [issuer.ec_jwk(), with(&issuer.rsa_jwk(), "kid", "ec")]}),
+            None,
+            None,
+        ),
+        (
+            "the kid of another kind",
+            json!({"keys": [with(&issuer.rsa_jwk(), "kid", "ec")]}),
+            Some(TokenAlgorithm),
+            Some(TokenKeyUnknown),
+        ),
+        ("none", json!({"keys": []}), Some(TokenKeyUnknown), Some(TokenKeyUnknown)),
+    ];
+    for (what, set, with_kid, without_kid) in rows {
+        rig.server.rotate(&set);
+        rig.auth.fetch_keys().await.unwrap();
+        assert_eq!(rig.refusal(&named), with_kid, "{what}, with kid");
+        assert_eq!(rig.refusal(&nameless), without_kid, "{what}, without kid");
+    }
+}
+
+#[tokio::test]
+async fn a_family_that_is_not_configured_is_an_algorithm_that_is_not_accepted() {
+    let issuer = Issuer::new();
+    let server = KeyServer::start(issuer.jwks()).await;
+    let claims = issuer.claims(NOW);
+    let clock = Clock::standing_at(NOW);
+    let only_keys = auth(Settings { secrets: Vec::new(), ..settings(&issuer, &server) }, &clock);
+    let only_secret = auth(Settings { jwks: None, ..settings(&issuer, &server) }, &clock);
+    only_keys.fetch_keys().await.unwrap();
+    assert_eq!(refusal(&only_keys, &issuer.hs256(&claims)), Some(TokenAlgorithm));
+    assert_eq!(refusal(&only_keys, &issuer.es256(&claims)), None);
+    assert_eq!(refusal(&only_secret, &issuer.es256(&claims)), Some(TokenAlgorithm));
+    assert_eq!(refusal(&only_secret, &issuer.hs256(&claims)), None);
+    assert_eq!(only_secret.keys_state(), KeysState::Ok);
+    assert!(only_secret.verify(&bearer("a.b.c")).is_err());
+}
+
+/// Run again as a child with `SSL_CERT_FILE` set: the one way in which a private authority is
+/// given to the service.
+#[tokio::test]
+async fn a_private_authority_is_trusted_by_ssl_cert_file_and_no_other() {
+    const NAME: &str = "a_private_authority_is_trusted_by_ssl_cert_file_and_no_other";
+    let directory = env::temp_dir().join(format!("user-service-authority-{}", std::process::id()));
+    if let Ok(file) = env::var("AUTHORITY_OF_THIS_TEST") {
+        let (certificate, key) = file.split_once(':').unwrap();
+        return trusts_only(&fs::read(certificate).unwrap(), &fs::read(key).unwrap()).await;
+    }
+    fs::create_dir_all(&directory).unwrap();
+    let authority = authority();
+    let (pem, certificate, key) =
+        (directory.join("ca.pem"), directory.join("cert.der"), directory.join("key.der"));
+    let (leaf, leaf_key) = leaf(&authority);
+    fs::write(&pem, authority.pem()).unwrap();
+    fs::write(&certificate, leaf).unwrap();
+    fs::write(&key, leaf_key).unwrap();
+    let output = Command::new(env::current_exe().unwrap())
+        .args(["--exact", NAME, "--nocapture"])
+        .env("SSL_CERT_FILE", &pem)
+        .env_remove("SSL_CERT_DIR")
+        .env("AUTHORITY_OF_THIS_TEST", format!("{}:{}", certificate.display(), key.display()))
+        .output()
+        .unwrap();
+    fs::remove_dir_all(&directory).unwrap();
+    assert!(output.status.success(), "{output:?}");
+    assert!(String::from_utf8_lossy(&output.stdout).contains("1 passed"), "{output:?}");
+}
+
+async fn trusts_only(certificate: &[u8], key: &[u8]) {
+    let issuer = Issuer::new();
+    let trusted = KeyServer::start_tls(issuer.jwks(), acceptor(certificate, key)).await;
+    let auth_of = |server: &KeyServer| auth(settings(&issuer, server), &Clock::system());
+    assert_eq!(auth_of(&trusted).fetch_keys().await.unwrap(), 3);
+
+    let (certificate, key) = leaf(&authority());
+    let stranger = KeyServer::start_tls(issuer.jwks(), acceptor(&certificate, &key)).await;
+    let error = auth_of(&stranger).fetch_keys().await.unwrap_err();
+    assert!(error.to_string().contains("certificate"), "{error}");
+    assert_eq!(stranger.requests(), 0);
+}
+
+fn authority() -> CertifiedIssuer<'static, KeyPair> {
+    let mut params = CertificateParams::new(Vec::new()).unwrap();
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap()
+}
+
+fn leaf(authority: &CertifiedIssuer<'static, KeyPair>) -> (Vec<u8>, Vec<u8>) {
+    let key = KeyPair::generate().unwrap();
+    let params = CertificateParams::new(vec!["127.0.0.1".to_owned()]).unwrap();
+    let certificate = params.signed_by(&key, authority).unwrap();
+    (certificate.der().to_vec(), key.serialize_der())
+}
+
+fn acceptor(certificate: &[u8], key: &[u8]) -> TlsAcceptor {
+    let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.to_vec()));
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let config = rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![certificate.to_vec().into()], key)
+        .unwrap();
+    TlsAcceptor::from(Arc::new(config))
+}

@@ -1,0 +1,9 @@
+//! The whole service, as `main` starts it, called over real sockets.
+
+mod cors;
+mod coverage;
+mod grpcurl;
+mod name;
+mod outage;
+mod process;
+mod support;

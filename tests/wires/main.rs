@@ -1,0 +1,10 @@
+//! The three wires over real sockets, in front of a library of books and shelves that uses every
+//! feature of the HTTP annotations.
+
+mod bindings;
+mod library;
+mod policies;
+mod properties;
+mod serve;
+mod streams;
+mod three_wires;
