@@ -126,3 +126,36 @@ pub(super) async fn into_pg(
     statements::raw(&pg, statements::ROLLBACK).await.map_err(|error| refused(&error))?;
     Ok(pg)
 }
+
+#[cfg(test)]
+mod tests {
+    use dev::testing::Template;
+    use diesel::{dsl::sql, select, sql_types::Text};
+    use diesel_async::RunQueryDsl as _;
+
+    use super::{Connection, PoolMode, SearchPath, Target, statements};
+
+    static PROJECT: Template = Template::new();
+
+    #[tokio::test]
+    async fn a_connection_rests_as_nobody_who_can_only_read() {
+        let project = PROJECT.copy(|_| async { Ok(()) }).await.unwrap();
+        for login in ["authenticator", "postgres", "supabase_admin"] {
+            let url = project.url(login);
+            let target = Target::read("URL", &|name| (name == "URL").then(|| url.clone())).unwrap();
+            let path = SearchPath::new("app");
+            let connection = Connection::open(&target, PoolMode::Session, &path).await.unwrap();
+            for (what, expected) in [
+                ("current_user::text", "anon"),
+                ("current_setting('transaction_read_only')", "on"),
+                ("current_setting('search_path')", "app, public, extensions"),
+            ] {
+                let told = select(sql::<Text>(what)).get_result::<String>(&mut &connection.pg);
+                assert_eq!(told.await.unwrap(), expected, "{login}");
+            }
+            let write = statements::raw(&connection.pg, "CREATE TABLE public.stray ()").await;
+            assert!(write.is_err(), "{login}");
+            assert_eq!(connection.sqlstate.get().unwrap().as_str(), "25006", "{login}");
+        }
+    }
+}
