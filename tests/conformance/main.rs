@@ -5,6 +5,8 @@
 
 mod server;
 mod service;
+#[path = "../stack_support/mod.rs"]
+mod stack_support;
 mod suite;
 mod trailers;
 

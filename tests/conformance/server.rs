@@ -6,11 +6,9 @@ use std::{
     io::{self, Read as _, Write as _},
     net::Ipv4Addr,
     path::{Path, PathBuf},
-    sync::Arc,
 };
 
 use anyhow::{Context as _, Result};
-use prometheus_client::{collector::Collector, encoding::DescriptorEncoder};
 use prost::Message as _;
 use test_protos::conformance::v1::{
     ServerCompatRequest, ServerCompatResponse, conformance_service_server::ConformanceServiceServer,
@@ -19,20 +17,14 @@ use tokio::{
     net::TcpListener,
     signal::unix::{SignalKind, signal},
 };
-use tokio_util::sync::CancellationToken;
 use tonic::{codec::CompressionEncoding, service::RoutesBuilder};
 use user_service::{
-    app::{self, Shared},
-    config,
-    health::Readiness,
-    metrics::Metrics,
-    observe::Observe,
     server,
     tls::{Files, Tls},
-    wires::{Api, Options, StepLayer},
+    wires::{Api, Options},
 };
 
-use crate::{service::Conformance, trailers::WithTrailers};
+use crate::{service::Conformance, stack_support, trailers::WithTrailers};
 
 /// Where the suite sets no limit: more than its largest message.
 const NO_LIMIT: usize = 64 << 20;
@@ -67,14 +59,7 @@ async fn serve() -> Result<()> {
 
 /// The stack around the suite's service, with the settings that are everyone's defaults.
 async fn stack(asked: &ServerCompatRequest) -> Result<(server::App, server::Settings)> {
-    let settings = config::serve(&|name| match name {
-        // Needed by a service that has users; nothing here asks for them.
-        "DATABASE_URL" => Some("postgresql://nobody@127.0.0.1:1/none".to_owned()),
-        "JWT_SECRET" => Some("nobody's secret, which signs nothing".to_owned()),
-        "REFLECTION" => Some("off".to_owned()),
-        _ => None,
-    })
-    .map_err(|problems| anyhow::anyhow!("{problems:?}"))?;
+    let config = stack_support::config(&[]);
     let limit = match asked.message_receive_limit {
         0 => NO_LIMIT,
         limit => limit as usize,
@@ -90,14 +75,8 @@ async fn stack(asked: &ServerCompatRequest) -> Result<(server::App, server::Sett
             .send_compressed(CompressionEncoding::Gzip)
             .max_decoding_message_size(limit),
     ));
-    let (reporter, health) = tonic_health::server::health_reporter();
-    let shared = Shared {
-        health,
-        readiness: Readiness::new(reporter, &[]).await,
-        observer: StepLayer(Observe::new(Arc::new(Metrics::new(Nothing)))),
-        closing: CancellationToken::new(),
-    };
-    Ok((app::new(&api, services, &settings.app, shared), settings.connections))
+    let app = stack_support::app(&api, services, &config.app).await;
+    Ok((app, config.connections))
 }
 
 fn read() -> Result<ServerCompatRequest> {
@@ -133,14 +112,4 @@ fn open(asked: &ServerCompatRequest) -> Result<Tls> {
     });
     fs::remove_dir_all(&folder)?;
     Ok(tls?)
-}
-
-/// Nothing is counted elsewhere: there is no database and there are no tokens.
-#[derive(Debug)]
-struct Nothing;
-
-impl Collector for Nothing {
-    fn encode(&self, _: DescriptorEncoder) -> std::fmt::Result {
-        Ok(())
-    }
 }
