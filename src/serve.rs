@@ -26,7 +26,7 @@ use crate::{
     observe::Observe,
     proto::{self, user::v1::user_service_server},
     server::{self, App},
-    tls::Tls,
+    tls::{self, Tls},
     user_service,
     wires::StepLayer,
 };
@@ -87,7 +87,7 @@ pub async fn run(
         move || auth.keys_state() == KeysState::Ok,
     ));
     if let Some(tls) = tls.clone() {
-        background.spawn(tls.follow());
+        background.spawn(tls.follow(tls::LOOK_AGAIN));
     }
     if let Some(admin) = admin {
         let pages = operators_pages(&readiness, metrics);
