@@ -131,10 +131,11 @@ mod tests {
 
     #[test]
     fn the_pattern_matches_what_the_check_takes_and_nothing_else() {
-        let parts = ["", "a", "é", " ", "\t", "\u{85}", "\u{2003}", "\u{feff}", "\u{7f}", "\0"];
-        let texts: Vec<String> = parts
+        const PARTS: &[&str] =
+            &["", "a", "é", " ", "\t", "\u{85}", "\u{2003}", "\u{feff}", "\u{7f}", "\0"];
+        let texts: Vec<String> = PARTS
             .iter()
-            .flat_map(|a| parts.iter().flat_map(move |b| parts.iter().map(move |c| (a, b, c))))
+            .flat_map(|a| PARTS.iter().flat_map(move |b| PARTS.iter().map(move |c| (a, b, c))))
             .flat_map(|(a, b, c)| [format!("{a}{b}{c}"), format!("{a}{b}xx{c}")])
             .collect();
         for (min, max) in [(0, 1), (0, 2), (0, 3), (1, 1), (1, 2), (1, 3), (2, 2), (2, 4), (3, 4)] {

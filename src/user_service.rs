@@ -1,7 +1,7 @@
 //! The RPCs of `user.v1.UserService`.
 
 use prost_reflect::DescriptorPool;
-use tonic::{Request, Response, Status};
+use tonic::{Request, Response, Status, codec::CompressionEncoding};
 
 use crate::{
     auth::{Auth, Caller, Guarded, Sessions},
@@ -20,7 +20,8 @@ pub struct UserService {
     full_name: Text,
 }
 
-/// The service behind its guard: no call reaches an RPC without a [`Caller`].
+/// The service behind its guard: no call reaches an RPC without a [`Caller`]. Requests may be gzip;
+/// what they unpack to has at most `max_message_bytes`.
 ///
 /// # Errors
 /// The descriptors lack the limits of a field that the service checks.
@@ -29,9 +30,13 @@ pub fn guarded(
     descriptors: &DescriptorPool,
     auth: &Auth,
     sessions: Sessions,
+    max_message_bytes: usize,
 ) -> Result<Guarded<UserServiceServer<UserService>>, NoLimits> {
     let full_name = Text::named(descriptors, "user.v1.UpdateNameRequest", "full_name")?;
-    Ok(auth.guard(UserServiceServer::new(UserService { db, full_name }), sessions))
+    let service = UserServiceServer::new(UserService { db, full_name })
+        .accept_compressed(CompressionEncoding::Gzip)
+        .max_decoding_message_size(max_message_bytes);
+    Ok(auth.guard(service, sessions))
 }
 
 #[tonic::async_trait]

@@ -29,7 +29,7 @@ impl Options {
             setting("fsync", "off"),
             setting("full_page_writes", "off"),
         ];
-        let name = format!("user-service-test-{}", Uuid::new_v4().simple());
+        let name = format!("user-service-{:08x}", Uuid::new_v4().as_fields().0);
         Self { directory: scratch().join(name), port: 0, temporary: true, settings }
     }
 
@@ -39,7 +39,8 @@ impl Options {
         self
     }
 
-    /// Listens on a Unix socket in `directory` too; without it there is none.
+    /// Listens on a Unix socket in `directory` too, where the server's user must be able to write;
+    /// without it there is none. The path may have about 80 bytes.
     pub fn socket(self, directory: &Path) -> Self {
         self.set("unix_socket_directories", &directory.to_string_lossy())
     }
