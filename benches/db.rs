@@ -58,8 +58,16 @@ async fn main() {
     let db = project.db_of("postgres", CLIENTS);
 
     let one = |db: Db, ada: Caller| async move { users::full_name(&db, &ada).await.map(drop) };
-    measure("db.one", Limit::AtLeast(0.8), &project, &db, &ada, &[BEGIN_READ, BECOME, SELECT, "COMMIT;"], one)
-        .await;
+    measure(
+        "db.one",
+        Limit::AtLeast(0.8),
+        &project,
+        &db,
+        &ada,
+        &[BEGIN_READ, BECOME, SELECT, "COMMIT;"],
+        one,
+    )
+    .await;
     let id = project.ada;
     let read = move |db: Db, ada: Caller| async move { select(&db, &ada, id).await };
     let script = [BEGIN_READ, BECOME, SELECT, "ROLLBACK;"];

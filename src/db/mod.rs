@@ -8,6 +8,7 @@
 //! lease        the one place where a transaction ends
 //! as_caller    the one way for a query: one, read, write
 //! users        the queries
+//! sessions     whether a token's session still stands
 //! migrate      `user-service migrate`
 //! ```
 
@@ -23,6 +24,7 @@ mod pool;
 mod schema;
 mod search_path;
 mod session;
+pub mod sessions;
 mod sqlstate;
 mod statements;
 mod target;
