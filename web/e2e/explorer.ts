@@ -54,7 +54,7 @@ test("the service's page signs in and calls on both wires", async (t) => {
 
   await choose(page, "UpdateName", "gRPC-Web");
   assert.deepEqual(await call(page, { full_name: " Augusta King " }), { code: "OK", answer: { full_name: "Augusta King" } });
-  await page.getByRole("tab", { name: "Request" }).click();
+  await page.getByRole("tab", { name: "Sent" }).click();
   assert.match((await page.locator("#sent").textContent()) ?? "", /0000 {2}00 00 00 00 10 0a 0e 20 41 75 67/);
 });
 
