@@ -1,6 +1,6 @@
 //! The RPCs of `user.v1.UserService`.
 
-use tonic::{Request, Response, Status};
+use tonic::{Request, Response, Status, codec::CompressionEncoding};
 
 use crate::{
     auth::{Auth, Caller, Guarded, Sessions},
@@ -20,9 +20,18 @@ pub struct UserService {
     db: Db,
 }
 
-/// The service behind its guard: no call reaches an RPC without a [`Caller`].
-pub fn guarded(db: Db, auth: &Auth, sessions: Sessions) -> Guarded<UserServiceServer<UserService>> {
-    auth.guard(UserServiceServer::new(UserService { db }), sessions)
+/// The service behind its guard: no call reaches an RPC without a [`Caller`]. Requests may be gzip;
+/// what they unpack to has at most `max_message_bytes`.
+pub fn guarded(
+    db: Db,
+    auth: &Auth,
+    sessions: Sessions,
+    max_message_bytes: usize,
+) -> Guarded<UserServiceServer<UserService>> {
+    let service = UserServiceServer::new(UserService { db })
+        .accept_compressed(CompressionEncoding::Gzip)
+        .max_decoding_message_size(max_message_bytes);
+    auth.guard(service, sessions)
 }
 
 #[tonic::async_trait]

@@ -353,11 +353,23 @@ async fn a_defective_claim_is_refused_for_what_is_wrong_with_it() {
             set("user_metadata", json!({"a": [{"b": "\0"}]})),
             Some(TokenClaims),
         ),
+        ("an exponent in a text", set("email", json!("1e-20000")), None),
         ("the escape's own characters", set("email", json!("\\u0000")), None),
     ];
     for (defect, claims, reason) in rows {
         assert_eq!(rig.refusal(&rig.issuer.es256(claims)), *reason, "{defect}");
         assert_eq!(rig.refusal(&rig.issuer.hs256(claims)), *reason, "{defect}, HS256");
+    }
+}
+
+/// JSON has numbers that PostgreSQL has not: every policy that reads the claims would fail.
+#[tokio::test]
+async fn a_number_that_postgresql_cannot_hold_is_refused() {
+    let rig = Rig::new().await;
+    let claims = with(&rig.issuer.claims(NOW), "number", 1.5).to_string();
+    for (number, reason) in [("1.5", None), ("1e-300", None), ("1e-20000", Some(TokenClaims))] {
+        let token = signed_payload(&rig.issuer, &claims.replace("1.5", number));
+        assert_eq!(rig.refusal(&token), reason, "{number}");
     }
 }
 

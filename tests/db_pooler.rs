@@ -159,5 +159,7 @@ async fn an_error_and_a_refusal_are_the_same_behind_a_pooler() {
 
 #[diesel::declare_sql_function]
 extern "SQL" {
-    fn pg_sleep(seconds: diesel::sql_types::Double) -> diesel::sql_types::Nullable<diesel::sql_types::Text>;
+    fn pg_sleep(
+        seconds: diesel::sql_types::Double,
+    ) -> diesel::sql_types::Nullable<diesel::sql_types::Text>;
 }

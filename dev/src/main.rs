@@ -86,7 +86,8 @@ async fn run(folder: &Folder, service: PathBuf) -> Result<()> {
     let mut signals = Signals::new()?;
     let progress =
         |step: &str| tell(&format!("dev: {:4.1} s {step}", began.elapsed().as_secs_f32()));
-    let start = Stack::start(folder, &service, Ports::from_environment()?, progress);
+    let ports = Ports::read(|name| std::env::var(name).ok())?;
+    let start = Stack::start(folder, &service, ports, progress);
     let mut stack = tokio::select! {
         stack = start => stack?,
         () = signals.any() => return Ok(()),

@@ -47,9 +47,8 @@ async fn a_killed_run_neither_leaves_a_server_nor_blocks_the_next() -> Result<()
     let directory = Scratch::new();
     // A run in a process of its own, which is then killed with SIGKILL.
     let mut run = std::process::Command::new(std::env::current_exe()?)
-        .args(["run_until_killed", "--exact", "--ignored"])
+        .args(["run_until_killed", "--exact", "--ignored", "--nocapture"])
         .env("DEV_TEST_DIRECTORY", &directory.0)
-        .stdout(std::process::Stdio::null())
         .spawn()?;
     let lock = directory.0.join("data/postmaster.pid");
     until("the server is ready", || {
@@ -91,6 +90,20 @@ async fn a_taken_port_is_told_in_the_servers_own_words() -> Result<()> {
     let port = taken.local_addr()?.port();
     let error = Cluster::start(Options::temporary().port(port)).await.expect_err("taken");
     assert!(error.to_string().contains("in use"), "{error}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_socket_is_there_only_where_it_was_asked_for() -> Result<()> {
+    let cluster = Cluster::start(Options::temporary().socket()).await?;
+    let mut config = tokio_postgres::Config::new();
+    config.host_path(cluster.directory()).port(cluster.port()).dbname("postgres");
+    config.user(SUPERUSER).password(cluster.config(SUPERUSER, "postgres").get_password().unwrap());
+    let (_client, _connection) = config.connect(tokio_postgres::NoTls).await?;
+
+    let client = testing::cluster().await?.connect(SUPERUSER, "postgres").await?;
+    let row = client.query_one("show unix_socket_directories", &[]).await?;
+    assert_eq!(row.get::<_, &str>(0), "");
     Ok(())
 }
 
@@ -157,7 +170,7 @@ impl Drop for Scratch {
 }
 
 async fn until(what: &str, condition: impl Fn() -> bool) {
-    let end = Instant::now() + Duration::from_secs(30);
+    let end = Instant::now() + Duration::from_secs(60);
     while !condition() {
         assert!(Instant::now() < end, "waited too long until {what}");
         tokio::time::sleep(Duration::from_millis(20)).await;

@@ -28,7 +28,7 @@ struct Entry {
     verified: Verified,
     /// The published keys that it was verified with; `None` for a secret, which never changes.
     generation: Option<Generation>,
-    until: Instant,
+    since: Instant,
 }
 
 #[derive(Clone, Debug)]
@@ -57,7 +57,8 @@ impl Cache {
     ) -> Option<Verified> {
         let entry = self.entries.get(digest)?;
         let current = entry.generation.is_none() || entry.generation == generation;
-        (current && now < entry.until).then_some(entry.verified)
+        let recent = now.saturating_duration_since(entry.since) < self.ttl;
+        (current && recent).then_some(entry.verified)
     }
 
     /// Remembers a verified token.
@@ -68,7 +69,7 @@ impl Cache {
         generation: Option<Generation>,
         now: Instant,
     ) {
-        let entry = Entry { verified, generation, until: now + self.ttl };
+        let entry = Entry { verified, generation, since: now };
         self.entries.insert(digest, entry);
     }
 }

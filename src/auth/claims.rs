@@ -9,6 +9,7 @@ use crate::error::Reason;
 use super::{
     Settings,
     json::{Object, Value},
+    jsonb,
     refusal::Refusal,
 };
 
@@ -59,9 +60,8 @@ pub(super) fn check(
         Some(Value::String(level)) => matches!(level.as_ref(), "aal2" | "aal3"),
         Some(_) => return Err(ill_typed("aal is not a string")),
     };
-    // The search is the common way out: JSON can write U+0000 only as this escape.
-    if text.contains("\\u0000") && claims.holds_nul() {
-        return Err(ill_typed("a claim holds U+0000, which PostgreSQL cannot"));
+    if !jsonb::holds(claims, text) {
+        return Err(ill_typed("a claim holds what PostgreSQL's jsonb cannot"));
     }
     Ok(Claims { times, subject, session, anonymous, second_factor })
 }
@@ -78,8 +78,7 @@ impl Times {
     fn read(claims: &Object<'_>) -> Result<Self, Refusal> {
         let date = |name, cause| match claims.get(name) {
             None => Ok(None),
-            Some(Value::Number(seconds)) => Ok(Some(*seconds)),
-            Some(_) => Err(ill_typed(cause)),
+            Some(value) => value.as_f64().map(Some).ok_or(ill_typed(cause)),
         };
         let exp = date("exp", "exp is not a number")?;
         Ok(Self {

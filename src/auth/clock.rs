@@ -55,13 +55,14 @@ impl Clock {
         }
     }
 
-    /// Waits until this clock shows `deadline`.
-    pub async fn sleep_until(&self, deadline: Instant) {
+    /// Waits until this clock has moved on by `duration` since `begun`, however far that is.
+    pub async fn sleep(&self, begun: Instant, duration: Duration) {
+        let left = |now: Instant| duration.saturating_sub(now.saturating_duration_since(begun));
         let Some(clock) = &self.0 else {
-            return tokio::time::sleep_until(deadline).await;
+            return tokio::time::sleep(left(Instant::now())).await;
         };
-        let reached = |elapsed: &Duration| clock.started + *elapsed >= deadline;
+        let is_over = |elapsed: &Duration| left(clock.started + *elapsed).is_zero();
         // Fails only when the sender is gone, and `clock` holds it.
-        let _ = clock.elapsed.subscribe().wait_for(reached).await;
+        let _ = clock.elapsed.subscribe().wait_for(is_over).await;
     }
 }

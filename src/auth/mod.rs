@@ -22,6 +22,7 @@ mod guard;
 mod header;
 mod interceptor;
 mod json;
+mod jsonb;
 mod keys;
 mod refusal;
 mod requirement;

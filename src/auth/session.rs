@@ -121,7 +121,7 @@ impl Check {
     fn answer(&self, session: Session) -> Arc<Answer> {
         let now = self.clock.instant();
         if let Some(answer) = self.answers.get(&session)
-            && now < answer.asked + self.ttl
+            && now.saturating_duration_since(answer.asked) < self.ttl
         {
             return answer;
         }

@@ -1,6 +1,6 @@
 //! Why work in the database failed.
 
-use std::{fmt, sync::Arc};
+use std::{error::Error as StdError, fmt, sync::Arc};
 
 use diesel::result::{DatabaseErrorKind, Error as DieselError, UnexpectedNullError};
 
@@ -112,7 +112,16 @@ impl From<&tokio_postgres::Error> for Cause {
                 text: told.message().into(),
                 lost_connection: false,
             },
-            None => Self { sqlstate: None, text: error.to_string().into(), lost_connection: true },
+            // Its Display says where it failed, its sources say why.
+            None => {
+                let mut text = error.to_string();
+                let mut source = StdError::source(error);
+                while let Some(why) = source {
+                    text = format!("{text}: {why}");
+                    source = why.source();
+                }
+                Self { lost_connection: true, ..text.into() }
+            }
         }
     }
 }

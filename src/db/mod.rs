@@ -7,6 +7,7 @@
 //! lease        the one place where a transaction ends
 //! as_caller    the one way for a query: one, read, write
 //! users        the queries
+//! sessions     whether a token's session still stands
 //! migrate      `user-service migrate`
 //! ```
 
@@ -20,6 +21,7 @@ mod migrate;
 mod pool;
 mod schema;
 mod search_path;
+pub mod sessions;
 mod sqlstate;
 mod statements;
 mod target;
@@ -88,7 +90,7 @@ impl Db {
     pub async fn ping(&self) -> Result<(), Error> {
         match timeout(PROBE, self.pool.ping()).await {
             Ok(answered) => answered,
-            Err(_) => Err(Error::Unavailable(format!("no answer within {PROBE:?}").into())),
+            Err(_) => Err(Error::Unavailable(self.pool.why(PROBE))),
         }
     }
 

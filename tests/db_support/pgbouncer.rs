@@ -52,7 +52,11 @@ impl Pgbouncer {
             .args(user)
             .arg(directory.join("pgbouncer.ini"))
             .env("PATH", format!("{}:/usr/sbin", std::env::var("PATH").unwrap_or_default()))
-            .stderr(if std::env::var_os("PGBLOG").is_some() {Stdio::inherit()} else {Stdio::null()})
+            .stderr(if std::env::var_os("PGBLOG").is_some() {
+                Stdio::inherit()
+            } else {
+                Stdio::null()
+            })
             .spawn()
             .expect("pgbouncer is needed: apt-get install pgbouncer, or brew install pgbouncer");
         super::until("pgbouncer listens", async || {

@@ -70,8 +70,8 @@ impl Key {
 
 impl PartialEq for Key {
     fn eq(&self, other: &Self) -> bool {
-        let parts = |key: &Self| (key.algorithm, key.kid.clone(), key.material.clone());
-        parts(self) == parts(other)
+        (self.algorithm, &self.kid, &self.material)
+            == (other.algorithm, &other.kid, &other.material)
     }
 }
 

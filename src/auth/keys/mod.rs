@@ -7,7 +7,7 @@ mod key_set;
 
 use std::{sync::Arc, time::Duration};
 
-use arc_swap::ArcSwap;
+use arc_swap::ArcSwapOption;
 use tokio::{select, sync::Notify, time::Instant};
 use tokio_util::sync::CancellationToken;
 
@@ -62,7 +62,7 @@ struct Published {
     refresh: Duration,
     cooldown: Duration,
     max_stale: Duration,
-    answer: ArcSwap<Option<Answer>>,
+    answer: ArcSwapOption<Answer>,
     /// Somebody sent a token whose key is not in the set.
     wanted: Notify,
 }
@@ -78,8 +78,8 @@ struct Answer {
 /// carries the generation of the keys that it was verified with.
 pub(super) struct Snapshot<'k> {
     keys: &'k Keys,
-    answer: Option<Arc<Option<Answer>>>,
-    now: Instant,
+    /// `None` without a key address, before the first answer, and when the last is too old.
+    answer: Option<Arc<Answer>>,
 }
 
 impl Keys {
@@ -94,7 +94,7 @@ impl Keys {
                 refresh: jwks.refresh,
                 cooldown: jwks.cooldown,
                 max_stale: jwks.max_stale,
-                answer: ArcSwap::default(),
+                answer: ArcSwapOption::empty(),
                 wanted: Notify::new(),
             }),
         };
@@ -103,15 +103,12 @@ impl Keys {
 
     /// The keys as they are now.
     pub(super) fn snapshot(&self, now: Instant) -> Snapshot<'_> {
-        let answer = self.published.as_ref().map(|published| published.answer.load_full());
-        Snapshot { keys: self, answer, now }
+        Snapshot { keys: self, answer: self.published.as_ref().and_then(|keys| keys.answer(now)) }
     }
 
     pub(super) fn state(&self, now: Instant) -> KeysState {
         match &self.published {
-            Some(published) if !published.is_fresh(published.answer.load().as_ref(), now) => {
-                KeysState::Unavailable
-            }
+            Some(published) if published.answer(now).is_none() => KeysState::Unavailable,
             _ => KeysState::Ok,
         }
     }
@@ -144,22 +141,21 @@ impl Keys {
         let rounds = async {
             loop {
                 let begun = clock.instant();
-                let earliest = begun + published.cooldown;
-                let latest = match self.fetch(clock, counts).await {
+                let pause = match self.fetch(clock, counts).await {
                     Ok(keys) => {
                         tracing::debug!(keys, "fetched the key set");
-                        begun + published.refresh.max(published.cooldown)
+                        published.refresh.max(published.cooldown)
                     }
                     Err(error) => {
                         tracing::warn!(%error, "the key set could not be fetched");
-                        earliest
+                        published.cooldown
                     }
                 };
                 select! {
-                    () = clock.sleep_until(latest) => {}
+                    () = clock.sleep(begun, pause) => {}
                     () = async {
                         published.wanted.notified().await;
-                        clock.sleep_until(earliest).await;
+                        clock.sleep(begun, published.cooldown).await;
                     } => {}
                 }
             }
@@ -170,8 +166,11 @@ impl Keys {
 }
 
 impl Published {
-    fn is_fresh(&self, answer: &Option<Answer>, now: Instant) -> bool {
-        answer.as_ref().is_some_and(|answer| now <= answer.at + self.max_stale)
+    /// The last answer, unless it is too old to be trusted.
+    fn answer(&self, now: Instant) -> Option<Arc<Answer>> {
+        let is_fresh =
+            |answer: &Arc<Answer>| now.saturating_duration_since(answer.at) <= self.max_stale;
+        self.answer.load_full().filter(is_fresh)
     }
 
     /// Replaces the set. The generation changes only when the keys do, so that a refresh that
@@ -179,12 +178,12 @@ impl Published {
     fn keep(&self, keys: KeySet, now: Instant) {
         let keys = Arc::new(keys);
         self.answer.rcu(|last| {
-            let (keys, generation) = match last.as_ref() {
+            let (keys, generation) = match last {
                 Some(last) if last.keys == keys => (Arc::clone(&last.keys), last.generation),
                 Some(last) => (Arc::clone(&keys), last.generation + 1),
                 None => (Arc::clone(&keys), 0),
             };
-            Some(Answer { keys, generation, at: now })
+            Some(Arc::new(Answer { keys, generation, at: now }))
         });
     }
 }
@@ -192,7 +191,7 @@ impl Published {
 impl Snapshot<'_> {
     /// The generation of the published keys; `None` while there are none to trust.
     pub(super) fn generation(&self) -> Option<Generation> {
-        self.fresh().map(|answer| answer.generation)
+        self.answer.as_ref().map(|answer| answer.generation)
     }
 
     /// Refuses algorithms for which nothing is configured.
@@ -231,7 +230,7 @@ impl Snapshot<'_> {
         message: &[u8],
         signature: &str,
     ) -> Result<bool, Refusal> {
-        let answer = self.fresh().ok_or(Refusal::new(
+        let answer = self.answer.as_ref().ok_or(Refusal::new(
             Reason::KeysUnavailable,
             "the key set never came, or is too old to be trusted",
         ))?;
@@ -243,14 +242,5 @@ impl Snapshot<'_> {
             }
         })?;
         Ok(key.verifies(message, signature))
-    }
-
-    fn fresh(&self) -> Option<&Answer> {
-        let published = self.keys.published.as_ref()?;
-        let answer = self.answer.as_deref()?;
-        if !published.is_fresh(answer, self.now) {
-            return None;
-        }
-        answer.as_ref()
     }
 }

@@ -1,0 +1,173 @@
+//! What the verification of a token costs, each figure beside its limit:
+//! `name ratio limit pass|FAIL`. Fails when a limit is missed.
+
+#[path = "../tests/auth_support/mod.rs"]
+mod auth_support;
+
+use std::{
+    fs,
+    hint::black_box,
+    process::ExitCode,
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+};
+
+use auth_support::{
+    auth, bearer,
+    issuer::{Issuer, with},
+    key_server::KeyServer,
+    settings,
+};
+use http::HeaderMap;
+use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode};
+use serde_json::{Map, Value};
+use user_service::auth::{Auth, Clock, Settings};
+
+/// Distinct tokens in a round: enough that none is in a processor's cache by chance.
+const TOKENS: usize = 1_000;
+/// Rounds of which the fastest counts: the others met somebody else's work.
+const ROUNDS: usize = 20;
+/// The bound on the cache in the last figure.
+const CACHE_BYTES: usize = 8 << 20;
+
+fn main() -> ExitCode {
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    let bench = runtime.block_on(Bench::new());
+    let hs256 = bench.tokens(Issuer::hs256);
+    let es256 = bench.tokens(Issuer::es256);
+
+    let (bare, first_hs256) = bench.bare_and_first(&hs256);
+    let (first_es256, repeated_es256) = bench.first_and_repeated(&es256);
+    println!(
+        "# for a token: bare {bare:?}, HS256 {first_hs256:?}, ES256 {first_es256:?}, ES256 again {repeated_es256:?}"
+    );
+    let figures = [
+        ("first_hs256_to_bare_decode", first_hs256.div_duration_f64(bare), 1.5),
+        ("repeated_es256_to_first", repeated_es256.div_duration_f64(first_es256), 0.1),
+        ("invalid_hs256_to_first_valid", bench.invalid_to_first_valid(&hs256), 1.0),
+        ("invalid_es256_to_first_valid", bench.invalid_to_first_valid(&es256), 1.0),
+        ("memory_of_1000000_tokens_to_bound", bench.memory_of_a_million_to_bound(), 1.0),
+    ];
+    let mut all_pass = true;
+    for (name, ratio, limit) in figures {
+        let pass = ratio <= limit;
+        all_pass &= pass;
+        println!("{name} {ratio:.3} {limit} {}", if pass { "pass" } else { "FAIL" });
+    }
+    if all_pass { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+struct Bench {
+    issuer: Issuer,
+    server: KeyServer,
+    now: u32,
+    /// One for each round, so that each begins with an empty cache.
+    auths: Vec<Auth>,
+}
+
+/// A token and the header that carries it.
+type Token = (String, HeaderMap);
+
+impl Bench {
+    async fn new() -> Self {
+        let issuer = Issuer::new();
+        let server = KeyServer::start(issuer.jwks()).await;
+        let mut auths = Vec::new();
+        for _ in 0..ROUNDS {
+            let auth = auth(settings(&issuer, &server), &Clock::system());
+            auth.fetch_keys().await.expect("keys");
+            auths.push(auth);
+        }
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("a clock after 1970");
+        Self { issuer, server, now: u32::try_from(now.as_secs()).expect("before 2106"), auths }
+    }
+
+    fn tokens(&self, sign: impl Fn(&Issuer, &Value) -> String) -> Vec<Token> {
+        let claims = self.issuer.claims(self.now);
+        let token = |number| sign(&self.issuer, &with(&claims, "number", number));
+        (0..TOKENS).map(token).map(|token| (token.clone(), bearer(&token))).collect()
+    }
+
+    fn bare_and_first(&self, tokens: &[Token]) -> (Duration, Duration) {
+        let key = DecodingKey::from_secret(&self.issuer.secret);
+        let mut validation = Validation::new(Algorithm::HS256);
+        validation.set_audience(&["authenticated"]);
+        fastest(&self.auths, |auth| {
+            let bare = time(tokens, |(token, _)| {
+                decode::<Map<String, Value>>(token, &key, &validation).is_ok()
+            });
+            (bare, time(tokens, |(_, header)| auth.verify(header).is_ok()))
+        })
+    }
+
+    fn first_and_repeated(&self, tokens: &[Token]) -> (Duration, Duration) {
+        let verify = |auth: &Auth| time(tokens, |(_, header)| auth.verify(header).is_ok());
+        fastest(&self.auths, |auth| (verify(auth), verify(auth)))
+    }
+
+    fn invalid_to_first_valid(&self, tokens: &[Token]) -> f64 {
+        let forged: Vec<Token> = tokens.iter().map(|(token, _)| forge(token)).collect();
+        // What was verified before must not be found in the cache.
+        let auths: Vec<Auth> = self
+            .auths
+            .iter()
+            .map(|_| auth(settings(&self.issuer, &self.server), &Clock::system()))
+            .collect();
+        let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+        for auth in &auths {
+            runtime.block_on(auth.fetch_keys()).expect("keys");
+        }
+        let (valid, invalid) = fastest(&auths, |auth| {
+            (
+                time(tokens, |(_, header)| auth.verify(header).is_ok()),
+                time(&forged, |(_, header)| auth.verify(header).is_err()),
+            )
+        });
+        invalid.div_duration_f64(valid)
+    }
+
+    /// How far a million tokens make the process grow, beside the cache's bound.
+    fn memory_of_a_million_to_bound(&self) -> f64 {
+        let bounded = Settings { cache_bytes: CACHE_BYTES, ..settings(&self.issuer, &self.server) };
+        let auth = auth(bounded, &Clock::system());
+        let claims = self.issuer.claims(self.now).to_string();
+        let verify = |number: u32| {
+            let claims = claims.replacen('{', &format!("{{\"number\":{number},"), 1);
+            let token = self.issuer.sign_text(r#"{"alg":"HS256"}"#, &claims);
+            assert!(auth.verify(&bearer(&token)).is_ok());
+        };
+        (0..100).for_each(verify);
+        let before = resident_bytes();
+        (100..1_000_000).for_each(verify);
+        resident_bytes().saturating_sub(before) as f64 / CACHE_BYTES as f64
+    }
+}
+
+/// The least of each of two times over all rounds, in turn so that both meet the same weather.
+fn fastest(auths: &[Auth], round: impl Fn(&Auth) -> (Duration, Duration)) -> (Duration, Duration) {
+    auths
+        .iter()
+        .map(round)
+        .fold((Duration::MAX, Duration::MAX), |(a, b), (x, y)| (a.min(x), b.min(y)))
+}
+
+/// The time for one token; each must answer `true`.
+fn time(tokens: &[Token], check: impl Fn(&Token) -> bool) -> Duration {
+    let begun = Instant::now();
+    assert!(tokens.iter().all(|token| black_box(check(token))));
+    begun.elapsed() / u32::try_from(tokens.len()).expect("few tokens")
+}
+
+/// The same token with another signature of the same length.
+fn forge(token: &str) -> Token {
+    let (signed, signature) = token.rsplit_once('.').expect("three parts");
+    let first = if signature.starts_with('A') { 'B' } else { 'A' };
+    let token = format!("{signed}.{first}{}", &signature[1..]);
+    (token.clone(), bearer(&token))
+}
+
+/// The memory that this process has in use (Linux).
+fn resident_bytes() -> usize {
+    let statm = fs::read_to_string("/proc/self/statm").unwrap_or_default();
+    let pages: usize = statm.split(' ').nth(1).and_then(|n| n.parse().ok()).unwrap_or_default();
+    pages * 4096
+}
