@@ -259,22 +259,18 @@ async fn ipv6_is_a_way() {
 
 #[tokio::test]
 async fn a_unix_socket_is_a_way() {
-    let folder = std::env::temp_dir().join(format!("us-{}", Uuid::new_v4().simple()));
-    fs::create_dir(&folder).unwrap();
-    fs::set_permissions(&folder, fs::Permissions::from_mode(0o777)).unwrap();
-    let cluster = Cluster::start(Options::temporary().socket(&folder)).await.unwrap();
+    let cluster = Cluster::start(Options::temporary().socket()).await.unwrap();
     let ada = caller::user(migrated(&cluster).await).await;
     let url = cluster.url("postgres", "postgres").replace("127.0.0.1", "");
     let (login, rest) = url.split_once("@:").unwrap();
     let (port, rest) = rest.split_once('/').unwrap();
-    let url = format!("{login}@/{rest}?host={}&port={port}", folder.display());
+    let url = format!("{login}@/{rest}?host={}&port={port}", cluster.directory().display());
     let db = Db::new(settings(&url));
     assert_eq!(users::full_name(&db, &ada).await.unwrap(), Some(Some("Ada".to_owned())));
     let error = db
         .as_caller(&ada)
         .read(async |c: &mut Conn<'_>| pg_authid::table.count().get_result::<i64>(c).await);
     assert_eq!(error.await.unwrap_err().sqlstate().unwrap().as_str(), "42501");
-    fs::remove_dir_all(folder).unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

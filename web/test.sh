@@ -2,6 +2,7 @@
 # Tests the web part: the client package, then the page in a real browser against the real service,
 # a real PostgreSQL and the stand-in for Supabase Auth. Installs what is missing, picks free ports,
 # leaves nothing running. Each runner ends with its counts: `# pass N`, `# fail N`, `# skipped N`.
+# Arguments go to the browser tests: web/test.sh --test-name-pattern=offline
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/tools.sh
@@ -21,11 +22,6 @@ install_chromium() {
   CHROMIUM=$(command -v chromium)
 }
 
-install_packages() {
-  [ web/node_modules/.package-lock.json -nt web/package-lock.json ] ||
-    npm ci --prefix web --no-audit --no-fund --loglevel=error
-}
-
 # As many ports that are free at the moment as there are names, each exported under its name.
 export_free_ports() {
   local numbers
@@ -41,7 +37,7 @@ export_free_ports() {
 
 install_node
 install_chromium
-install_packages
+web/install.sh
 export_free_ports DEV_HTTP_PORT DEV_AUTH_PORT DEV_DB_PORT SERVICE_PORT WEB_PORT
 export NEXT_TELEMETRY_DISABLED=1
 export NEXT_PUBLIC_SUPABASE_URL="http://127.0.0.1:$DEV_AUTH_PORT"
@@ -54,5 +50,5 @@ npm run --prefix web --silent check
 
 status=0
 npm test --prefix web --silent || status=$?
-npm run --prefix web --silent test:e2e || status=$?
+npm run --prefix web --silent test:e2e -- "$@" || status=$?
 exit "$status"

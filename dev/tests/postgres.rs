@@ -1,10 +1,12 @@
 //! The private server: restarts, crashes, killed runs, copies.
 
 use std::fs::Permissions;
+use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use anyhow::Result;
 use dev::postgres::{self, Cluster, Options, SUPERUSER};
@@ -46,32 +48,24 @@ async fn a_dropped_temporary_server_leaves_nothing_behind() -> Result<()> {
 async fn a_killed_run_neither_leaves_a_server_nor_blocks_the_next() -> Result<()> {
     let directory = Scratch::new();
     // A run in a process of its own, which is then killed with SIGKILL.
-    let mut run = std::process::Command::new(std::env::current_exe()?)
-        .args(["run_until_killed", "--exact", "--ignored", "--nocapture"])
-        .env("DEV_TEST_DIRECTORY", &directory.0)
+    let mut run = Command::new(env!("CARGO_BIN_EXE_dev"))
+        .args(["auth", "--directory"])
+        .arg(&directory.0)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
         .spawn()?;
-    let lock = directory.0.join("data/postmaster.pid");
-    until("the server is ready", || {
-        std::fs::read_to_string(&lock).is_ok_and(|text| text.contains("ready"))
-    })
-    .await;
+    let mut line = String::new();
+    BufReader::new(run.stdout.take().unwrap()).read_line(&mut line)?;
+    assert!(line.starts_with("SUPABASE_URL=http://127.0.0.1:"), "{line}");
     run.kill()?;
     run.wait()?;
 
+    let lock = directory.0.join("data/postmaster.pid");
     let cluster = Cluster::start(Options::persistent(&directory.0, 0)).await?;
     cluster.connect(SUPERUSER, "postgres").await?;
     drop(cluster);
     assert!(!lock.exists(), "no server is left");
     Ok(())
-}
-
-/// Not a test by itself: the process that the test above kills.
-#[tokio::test]
-#[ignore = "started by another test"]
-async fn run_until_killed() -> Result<()> {
-    let directory = std::env::var("DEV_TEST_DIRECTORY")?;
-    let _cluster = Cluster::start(Options::persistent(directory, 0)).await?;
-    std::future::pending().await
 }
 
 #[tokio::test]
@@ -95,9 +89,12 @@ async fn a_taken_port_is_told_in_the_servers_own_words() -> Result<()> {
 
 #[tokio::test]
 async fn a_socket_is_there_only_where_it_was_asked_for() -> Result<()> {
-    let cluster = Cluster::start(Options::temporary().socket()).await?;
+    let folder = Scratch::new();
+    std::fs::create_dir(&folder.0)?;
+    std::fs::set_permissions(&folder.0, Permissions::from_mode(0o777))?;
+    let cluster = Cluster::start(Options::temporary().socket(&folder.0)).await?;
     let mut config = tokio_postgres::Config::new();
-    config.host_path(cluster.directory()).port(cluster.port()).dbname("postgres");
+    config.host_path(&folder.0).port(cluster.port()).dbname("postgres");
     config.user(SUPERUSER).password(cluster.config(SUPERUSER, "postgres").get_password().unwrap());
     let (_client, _connection) = config.connect(tokio_postgres::NoTls).await?;
 
@@ -166,13 +163,5 @@ impl Scratch {
 impl Drop for Scratch {
     fn drop(&mut self) {
         let _ = std::fs::remove_dir_all(&self.0);
-    }
-}
-
-async fn until(what: &str, condition: impl Fn() -> bool) {
-    let end = Instant::now() + Duration::from_secs(60);
-    while !condition() {
-        assert!(Instant::now() < end, "waited too long until {what}");
-        tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }

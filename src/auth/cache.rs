@@ -12,7 +12,7 @@ use super::{Digest, keys::Generation, verified::Verified};
 
 /// What the cache itself needs for an entry beside what is counted, rounded up: its place in the
 /// table, its links, and the allocations' heads.
-const OVERHEAD_BYTES: usize = 128;
+const OVERHEAD_BYTES: usize = 192;
 /// For sizing the table: a usual token's claims with everything around them.
 const USUAL_ENTRY_BYTES: usize = 1024;
 

@@ -65,7 +65,8 @@ impl Error {
         let cause = Cause::of(error, sqlstate);
         // Connection exception, insufficient resources, operator intervention.
         let unavailable = matches!(cause.class(), "08" | "53" | "57") && !cause.canceled();
-        if cause.lost_connection || unavailable {
+        let locked = cause.code() == SqlState::LOCK_NOT_AVAILABLE;
+        if cause.lost_connection || unavailable || locked {
             return Self::Unavailable(cause);
         }
         Self::Query(cause)

@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! target       DATABASE_URL → addresses, login, TLS
-//! connection   one session: connects, rests as nobody, can be cancelled
+//! session      connects and logs in; can be cancelled
+//! connection   a session that rests as nobody, and what is prepared on it
 //! pool         leases sessions, makes them again when they are lost
 //! lease        the one place where a transaction ends
 //! as_caller    the one way for a query: one, read, write
@@ -21,6 +22,7 @@ mod migrate;
 mod pool;
 mod schema;
 mod search_path;
+mod session;
 pub mod sessions;
 mod sqlstate;
 mod statements;
