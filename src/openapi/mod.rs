@@ -18,11 +18,11 @@ use utoipa::openapi::{
     tag::TagBuilder,
 };
 
+pub use comments::comment;
 pub use failures::Failure;
 pub use operation::Access;
 
 use crate::wires::{Api, Binding};
-use comments::comment;
 use failures::Failures;
 use operation::BEARER;
 use path::{Path, Taken};
