@@ -33,6 +33,7 @@ step() {
 
 scripts/setup.sh || exit 1
 install_grpcurl || exit 1
+install_connectconformance || exit 1
 install_node || exit 1
 
 step 'Rust: unit, integration and documentation tests' cargo test --workspace --no-fail-fast

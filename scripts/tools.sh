@@ -3,15 +3,22 @@
 
 export PATH="$PWD/.dev/bin:$PWD/.dev/node/node_modules/.bin:$PATH"
 
-# grpcurl, by the Go toolchain.
-install_grpcurl() {
-  [ -x .dev/bin/grpcurl ] && return
+# go_install NAME MODULE@VERSION: a Go program into .dev/bin.
+go_install() {
+  [ -x ".dev/bin/$1" ] && return
   command -v go >/dev/null || {
-    echo 'grpcurl is built with Go: install Go 1.21 or newer (https://go.dev/dl), then try again' >&2
+    echo "$1 is built with Go: install Go 1.21 or newer (https://go.dev/dl), then try again" >&2
     return 1
   }
-  echo 'installing grpcurl into .dev/bin …'
-  GOBIN="$PWD/.dev/bin" go install github.com/fullstorydev/grpcurl/cmd/grpcurl@v1.9.3
+  echo "installing $1 into .dev/bin …"
+  GOBIN="$PWD/.dev/bin" go install "$2"
+}
+
+install_grpcurl() { go_install grpcurl github.com/fullstorydev/grpcurl/cmd/grpcurl@v1.9.3; }
+
+# The gRPC conformance suite, its cases included.
+install_connectconformance() {
+  go_install connectconformance connectrpc.com/conformance/cmd/connectconformance@v1.0.7
 }
 
 # Node 22 or newer: the machine's, else npm's package `node` into .dev/node.

@@ -14,7 +14,7 @@ use tonic_health::{ServingStatus, server::HealthReporter};
 const PROBE_EVERY: Duration = Duration::from_millis(500);
 /// How long the database may be out of reach before the service is not ready.
 const DATABASE_PATIENCE: Duration = Duration::from_secs(2);
-/// The paths of [`pages`]: no binding may take them.
+/// The paths of [`Readiness::pages`]: no binding may take them.
 pub const PATHS: [&str; 2] = ["/healthz", "/readyz"];
 
 /// The state of one thing that the service needs.

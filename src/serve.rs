@@ -4,6 +4,7 @@ use std::{
     fmt,
     future::{Future, pending},
     sync::Arc,
+    time::Duration,
 };
 
 use axum::routing::get;
@@ -12,18 +13,21 @@ use tokio::{net::TcpListener, task::JoinSet, time::sleep};
 use tokio_util::sync::CancellationToken;
 use tonic::{body::Body, service::RoutesBuilder};
 use tower::{ServiceExt, util::BoxCloneSyncService};
+use uuid::Uuid;
 
 use crate::{
     app::{self, Shared},
-    auth::{Auth, Clock, KeysState, Sessions},
+    auth::{Auth, Clock, KeysState, Session, Sessions},
     config::Config,
-    db::Db,
+    db::{self, Db},
+    error::{self, Reason},
     health::Readiness,
     metrics::{self, Elsewhere, Metrics},
     observe::Observe,
+    pages,
     proto::{self, user::v1::user_service_server},
     server::{self, App},
-    tls::Tls,
+    tls::{self, Tls},
     user_service,
     wires::StepLayer,
 };
@@ -52,19 +56,24 @@ pub async fn run(
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), Error> {
     let api = app::api(proto::DESCRIPTORS, &config.app).map_err(text)?;
-    let auth = Auth::new(config.auth, api.pool(), Clock::system()).map_err(text)?;
+    let clock = Clock::system();
+    let auth = Auth::new(config.auth, api.pool(), clock.clone()).map_err(text)?;
     let tls = config.tls.map(Tls::open).transpose().map_err(text)?;
     let db = Db::new(config.database);
+    let sessions = sessions(config.session_check, &clock, &db);
     let metrics = Arc::new(Metrics::new(Elsewhere { auth: auth.clone(), db: db.clone() }));
     let (reporter, health) = tonic_health::server::health_reporter();
     let readiness = Readiness::new(reporter, &[user_service_server::SERVICE_NAME]).await;
     let closing = CancellationToken::new();
 
     let mut services = RoutesBuilder::default();
-    services.add_service(user_service::guarded(db.clone(), &auth, Sessions::unchecked()));
+    let user_service =
+        user_service::guarded(db.clone(), api.pool(), &auth, sessions, config.app.max_body_bytes);
+    services.add_service(user_service.map_err(text)?);
+    let pages = pages::router(&config.pages, &api, &auth);
     let observer = StepLayer(Observe::new(metrics.clone()));
     let shared =
-        Shared { health, readiness: readiness.clone(), observer, closing: closing.clone() };
+        Shared { health, readiness: readiness.clone(), pages, observer, closing: closing.clone() };
     let app = app::new(&api, services, &config.app, shared);
 
     // All of it ends with this function.
@@ -76,12 +85,12 @@ pub async fn run(
     background.spawn(readiness.clone().probe(
         move || {
             let db = db.clone();
-            async move { db.ping().await.is_ok() }
+            async move { answers(&db, config.session_check.is_some()).await }
         },
         move || auth.keys_state() == KeysState::Ok,
     ));
     if let Some(tls) = tls.clone() {
-        background.spawn(tls.follow());
+        background.spawn(tls.follow(tls::LOOK_AGAIN));
     }
     if let Some(admin) = admin {
         let pages = operators_pages(&readiness, metrics);
@@ -100,6 +109,41 @@ pub async fn run(
     server::run(listener, app, tls, config.connections, shutdown).await;
     tracing::info!("ended");
     Ok(())
+}
+
+/// The session check, where it is wanted.
+fn sessions(ttl: Option<Duration>, clock: &Clock, db: &Db) -> Sessions {
+    let Some(ttl) = ttl else { return Sessions::unchecked() };
+    let db = db.clone();
+    Sessions::checked(ttl, clock.clone(), move |session| {
+        let db = db.clone();
+        async move { unavailable_if_broken(db::sessions::standing(&db, session).await) }
+    })
+}
+
+/// A session that cannot be looked up, whyever, is a database that is not what it should be: the
+/// call may succeed later, and is not the caller's fault.
+fn unavailable_if_broken<T>(looked_up: Result<T, db::Error>) -> Result<T, error::Error> {
+    looked_up.map_err(|error| error::Error::new(Reason::DatabaseUnavailable).because(error))
+}
+
+/// Whether the database answers, and where sessions are checked, whether it can tell of them.
+async fn answers(db: &Db, checks_sessions: bool) -> bool {
+    if let Err(error) = db.ping().await {
+        tracing::debug!(%error, "the database does not answer");
+        return false;
+    }
+    if !checks_sessions {
+        return true;
+    }
+    let nobody = Session { id: Uuid::nil(), user: Uuid::nil() };
+    match db::sessions::standing(db, nobody).await {
+        Ok(_) | Err(db::Error::Overloaded | db::Error::Deadline) => true,
+        Err(error) => {
+            tracing::warn!(%error, "SESSION_CHECK is on and cannot ask: run `user-service migrate`");
+            false
+        }
+    }
 }
 
 /// What `ADMIN_ADDR` serves.

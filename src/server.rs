@@ -26,6 +26,7 @@ use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore},
     time::{Instant, sleep, sleep_until, timeout},
 };
+use tokio_io_timeout::TimeoutStream;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tonic::body::Body;
 use tower::ServiceExt as _;
@@ -58,7 +59,8 @@ pub struct Settings {
     pub header_timeout: Duration,
     /// HTTP/2: between pings.
     pub keepalive_interval: Duration,
-    /// HTTP/2: from a ping to its answer.
+    /// HTTP/2: from a ping to its answer. On every connection, a peer that for the interval and
+    /// this long takes no byte of what is to be sent is gone.
     pub keepalive_timeout: Duration,
     /// The age at which a connection is asked to end (HTTP/2: GOAWAY); `None` for never.
     pub max_connection_age: Option<Duration>,
@@ -176,8 +178,12 @@ impl Shared {
                 request.map(Body::new)
             })
         };
-        let connection =
-            self.http.serve_connection(TokioIo::new(io), TowerToHyperService::new(service));
+        // HTTP/1.1 has no pings, and their answers do not prove that answers to calls are read.
+        let mut io = TimeoutStream::new(io);
+        let Settings { keepalive_interval, keepalive_timeout, .. } = self.settings;
+        io.set_write_timeout(Some(keepalive_interval.saturating_add(keepalive_timeout)));
+        let io = TokioIo::new(Box::pin(io));
+        let connection = self.http.serve_connection(io, TowerToHyperService::new(service));
         let mut connection = pin!(connection);
 
         // One rule for a silent socket, half a preface and an idle HTTP/2 connection alike.

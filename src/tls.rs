@@ -16,8 +16,8 @@ use rustls::{
 use tokio::{net::TcpStream, time::interval};
 use tokio_rustls::{TlsAcceptor, server::TlsStream};
 
-/// How often the files are looked at.
-const LOOK_AGAIN: Duration = Duration::from_secs(5);
+/// How often `main` has the files looked at.
+pub const LOOK_AGAIN: Duration = Duration::from_secs(5);
 
 /// The paths of PEM files.
 #[derive(Clone, Debug)]
@@ -66,14 +66,16 @@ struct Contents {
 #[derive(Clone)]
 pub struct Tls {
     files: Files,
+    opened: Arc<Contents>,
     config: Arc<ArcSwap<ServerConfig>>,
 }
 
 impl Tls {
     /// Reads the files. Fails if they do not make a working certificate.
     pub fn open(files: Files) -> Result<Self, Error> {
-        let config = files.config(&files.read()?)?;
-        Ok(Self { files, config: Arc::new(ArcSwap::from(config)) })
+        let opened = files.read()?;
+        let config = files.config(&opened)?;
+        Ok(Self { files, opened: Arc::new(opened), config: Arc::new(ArcSwap::from(config)) })
     }
 
     /// Accepts one connection: HTTP/2 or HTTP/1.1, as the client likes (ALPN).
@@ -81,15 +83,15 @@ impl Tls {
         TlsAcceptor::from(self.config.load_full()).accept(socket).await
     }
 
-    /// Reads the files again whenever they change, for ever. What does not work is logged, and the
-    /// last working certificate stays.
-    pub async fn follow(self) {
-        let mut last = self.files.read().ok();
-        let mut ticks = interval(LOOK_AGAIN);
+    /// Looks at the files this often, for ever, and takes what has changed for new connections. What
+    /// does not work is logged, and the last working certificate stays.
+    pub async fn follow(self, every: Duration) {
+        let mut last = self.opened;
+        let mut ticks = interval(every);
         loop {
             ticks.tick().await;
             let now = match self.files.read() {
-                Ok(contents) if Some(&contents) == last.as_ref() => continue,
+                Ok(contents) if contents == *last => continue,
                 Ok(contents) => contents,
                 Err(error) => {
                     tracing::warn!(%error, "the certificate's files cannot be read");
@@ -103,7 +105,7 @@ impl Tls {
                 }
                 Err(error) => tracing::warn!(%error, "the changed certificate is not used"),
             }
-            last = Some(now);
+            last = Arc::new(now);
         }
     }
 }

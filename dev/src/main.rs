@@ -9,7 +9,7 @@ use anyhow::{Context, Result};
 use clap::{Arg, ArgMatches, Command, value_parser};
 use dev::auth::{Auth, Keys};
 use dev::ports::Ports;
-use dev::postgres::Cluster;
+use dev::postgres::{Cluster, Options};
 use dev::stack::{Stack, built_service};
 use dev::state::Folder;
 use dev::{seed, supabase, token};
@@ -33,6 +33,11 @@ fn command() -> Command {
         .value_name("PATH")
         .value_parser(value_parser!(PathBuf))
         .help("The service's program; else the one built beside this program");
+    let directory = Arg::new("directory")
+        .long("directory")
+        .value_name("PATH")
+        .value_parser(value_parser!(PathBuf))
+        .help("Keeps the database there; else it is gone at the end");
     Command::new("dev")
         .about("The development stack: PostgreSQL, a Supabase Auth stand-in, the service")
         .after_help(
@@ -46,10 +51,14 @@ fn command() -> Command {
                 .about("Starts everything, seeds two users, runs until Ctrl-C")
                 .arg(service),
         )
-        .subcommand(Command::new("auth").about(
-            "Starts the Auth stand-in alone, on a free port and a temporary database; prints \
-             SUPABASE_URL=… and runs until Ctrl-C or the end of its input",
-        ))
+        .subcommand(
+            Command::new("auth")
+                .about(
+                    "Starts the Auth stand-in alone, with a database of its own, on free ports; \
+                     prints SUPABASE_URL=… and runs until Ctrl-C or the end of its input",
+                )
+                .arg(directory),
+        )
         .subcommand(Command::new("token").about("Signs Ada in and prints TOKEN=…"))
         .subcommand(Command::new("stop").about("Stops the run of this clone"))
         .subcommand(Command::new("clean").about("Stops it and removes its data, keys, passwords"))
@@ -57,22 +66,23 @@ fn command() -> Command {
 
 async fn act(matches: &ArgMatches) -> Result<()> {
     let clone = Path::new(env!("CARGO_MANIFEST_DIR")).parent().context("dev has no clone")?;
-    let folder = Folder::open(clone)?;
+    let folder = || Folder::open(clone);
     match matches.subcommand() {
         Some(("run", arguments)) => {
             let service = arguments.get_one::<PathBuf>("service").cloned();
-            run(&folder, service.map_or_else(built_service, Ok)?).await
+            run(&folder()?, service.map_or_else(built_service, Ok)?).await
         }
-        Some(("auth", _)) => auth().await,
+        Some(("auth", arguments)) => auth(arguments.get_one("directory")).await,
         Some(("token", _)) => {
-            let token = token::fresh(&folder).await?;
+            let token = token::fresh(&folder()?).await?;
             print(&format!("TOKEN={token}\n"))
         }
         Some(("stop", _)) => {
-            tell(if folder.stop()? { "stopped" } else { "nothing runs" });
+            tell(if folder()?.stop()? { "stopped" } else { "nothing runs" });
             Ok(())
         }
         Some(("clean", _)) => {
+            let folder = folder()?;
             folder.stop()?;
             folder.remove()
         }
@@ -86,7 +96,8 @@ async fn run(folder: &Folder, service: PathBuf) -> Result<()> {
     let mut signals = Signals::new()?;
     let progress =
         |step: &str| tell(&format!("dev: {:4.1} s {step}", began.elapsed().as_secs_f32()));
-    let start = Stack::start(folder, &service, Ports::from_environment()?, progress);
+    let ports = Ports::read(|name| std::env::var(name).ok())?;
+    let start = Stack::start(folder, &service, ports, progress);
     let mut stack = tokio::select! {
         stack = start => stack?,
         () = signals.any() => return Ok(()),
@@ -103,9 +114,10 @@ async fn run(folder: &Folder, service: PathBuf) -> Result<()> {
 }
 
 /// For tests in other languages, which start this program and read its first line.
-async fn auth() -> Result<()> {
+async fn auth(directory: Option<&PathBuf>) -> Result<()> {
     let mut signals = Signals::new()?;
-    let cluster = Cluster::temporary().await?;
+    let options = directory.map_or_else(Options::temporary, |it| Options::persistent(it, 0));
+    let cluster = Cluster::start(options).await?;
     supabase::install(&cluster).await?;
     let database = cluster.config("supabase_auth_admin", "postgres");
     let auth = Auth::start(database, 0, Keys::generate()?).await?;

@@ -17,12 +17,16 @@ pub struct Port {
 }
 
 impl Port {
-    fn read(variable: &'static str, default: u16) -> Result<Self> {
-        let number = match std::env::var(variable) {
-            Ok(text) => text.parse().ok().filter(|number| *number != 0).with_context(|| {
+    fn read(
+        lookup: &impl Fn(&str) -> Option<String>,
+        variable: &'static str,
+        default: u16,
+    ) -> Result<Self> {
+        let number = match lookup(variable) {
+            Some(text) => text.parse().ok().filter(|number| *number != 0).with_context(|| {
                 format!("{variable} is {text:?}: it takes a port, from 1 to 65535")
             })?,
-            Err(_) => default,
+            None => default,
         };
         Ok(Self { number, variable })
     }
@@ -62,12 +66,13 @@ pub struct Ports {
 }
 
 impl Ports {
-    /// Reads `DEV_HTTP_PORT` (8080), `DEV_AUTH_PORT` (54321) and `DEV_DB_PORT` (54322).
-    pub fn from_environment() -> Result<Self> {
+    /// Reads `DEV_HTTP_PORT` (8080), `DEV_AUTH_PORT` (54321) and `DEV_DB_PORT` (54322); `lookup`
+    /// gives a variable's value.
+    pub fn read(lookup: impl Fn(&str) -> Option<String>) -> Result<Self> {
         let ports = Self {
-            http: Port::read("DEV_HTTP_PORT", 8080)?,
-            auth: Port::read("DEV_AUTH_PORT", 54321)?,
-            database: Port::read("DEV_DB_PORT", 54322)?,
+            http: Port::read(&lookup, "DEV_HTTP_PORT", 8080)?,
+            auth: Port::read(&lookup, "DEV_AUTH_PORT", 54321)?,
+            database: Port::read(&lookup, "DEV_DB_PORT", 54322)?,
         };
         for (one, other) in
             [(ports.http, ports.auth), (ports.http, ports.database), (ports.auth, ports.database)]

@@ -13,7 +13,7 @@ use crate::ports::{Ports, is_free};
 use crate::postgres::{Cluster, Options, write_private};
 use crate::process::Supervised;
 use crate::seed::{Seeds, seed};
-use crate::state::Folder;
+use crate::state::{ENV, Folder, KEYS};
 use crate::supabase;
 
 /// Not a real one; the stand-in looks at no key.
@@ -89,7 +89,7 @@ impl Stack {
             }
         })?;
         supabase::install(&cluster).await?;
-        let keys = Keys::load_or_create(&folder.file("auth-keys.json"))?;
+        let keys = Keys::load_or_create(&folder.file(KEYS))?;
         let database = cluster.config("supabase_auth_admin", "postgres");
         let auth = Auth::start(database, ports.auth.number, keys).await?;
 
@@ -109,7 +109,7 @@ impl Stack {
             Supervised::spawn(service, ["serve"], "TERM", None, |it| prepare(it, &environment))?;
         let mut stack = Self { service, auth, cluster, ports, seeds };
         stack.wait_until_ready().await?;
-        write_private(&folder.file("env"), &stack.variables())?;
+        write_private(&folder.file(ENV), &stack.variables())?;
         Ok(stack)
     }
 
@@ -198,6 +198,8 @@ fn environment(cluster: &Cluster, auth: &Auth, ports: Ports) -> Vec<(&'static st
         ("SUPABASE_PUBLISHABLE_KEY", PUBLISHABLE_KEY.into()),
         ("LISTEN_ADDR", format!("127.0.0.1:{}", ports.http.number)),
         ("CORS_ALLOWED_ORIGINS", ORIGINS.into()),
+        ("DOCS", "on".into()),
+        ("EXPLORER", "on".into()),
     ]
 }
 

@@ -8,7 +8,14 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::postgres;
+use crate::postgres::{self, remove_if_there};
+
+/// What shells source.
+pub const ENV: &str = "env";
+/// The Auth stand-in's keys.
+pub(crate) const KEYS: &str = "auth-keys.json";
+/// Who holds the folder.
+const LOCK: &str = "lock";
 
 /// How long a run may take to stop: the service finishes its calls first.
 const STOP: Duration = Duration::from_secs(60);
@@ -73,21 +80,24 @@ impl Folder {
         Ok(true)
     }
 
-    /// Removes everything: data, keys, passwords.
+    /// Removes data, keys and passwords. What others keep in the folder stays.
     pub fn remove(self) -> Result<()> {
         let postgres = self.postgres()?;
-        for path in [postgres, self.0] {
-            if path.exists() {
-                fs::remove_dir_all(&path)
-                    .with_context(|| format!("cannot remove {}", path.display()))?;
-            }
+        if postgres.exists() {
+            fs::remove_dir_all(&postgres)
+                .with_context(|| format!("cannot remove {}", postgres.display()))?;
         }
+        for file in [KEYS, ENV, LOCK] {
+            remove_if_there(&self.file(file))?;
+        }
+        // Fails, as it should, where something else is in it.
+        let _ = fs::remove_dir(self.0);
         Ok(())
     }
 
     fn lock_file(&self) -> Result<File> {
         let mut options = OpenOptions::new();
-        Ok(options.read(true).write(true).create(true).truncate(false).open(self.file("lock"))?)
+        Ok(options.read(true).write(true).create(true).truncate(false).open(self.file(LOCK))?)
     }
 }
 

@@ -8,11 +8,11 @@ use serde_json::json;
 use crate::http;
 use crate::postgres::write_private;
 use crate::seed::{ADA, PASSWORD};
-use crate::state::Folder;
+use crate::state::{ENV, Folder};
 
 /// Signs [`ADA`] in over HTTP, as a client would, and puts the token into `.dev/env`.
 pub async fn fresh(folder: &Folder) -> Result<String> {
-    let env = folder.file("env");
+    let env = folder.file(ENV);
     let text = fs::read_to_string(&env).context("there is no .dev/env yet: make run")?;
     let url = text.lines().find_map(|line| line.strip_prefix("SUPABASE_URL="));
     let port = url.and_then(|url| url.rsplit_once(':')?.1.parse().ok());

@@ -1,5 +1,7 @@
 //! The Auth stand-in on a database, without HTTP: what tests of the service build on.
 
+use std::os::unix::fs::PermissionsExt;
+
 use anyhow::Result;
 use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine};
 use dev::auth::{Auth, Keys, Scope};
@@ -28,6 +30,55 @@ async fn a_session_is_in_the_tables_that_a_session_check_reads() -> Result<()> {
     assert!(client.query(sql, &[&id]).await?.is_empty());
     let error = auth.sign_out(&session.access_token, Scope::Global).await.expect_err("ended");
     assert_eq!((error.status, error.code), (403, "session_not_found"));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_used_refresh_token_is_good_for_ten_seconds_more() -> Result<()> {
+    let (auth, database) = auth().await?;
+    let first = auth.sign_up("ada@example.com", "password", json!({})).await?.refresh_token;
+    let second = auth.refresh(&first).await?.refresh_token;
+    let third = auth.refresh(&second).await?.refresh_token;
+    assert_eq!(auth.refresh(&first).await?.refresh_token, third);
+
+    let client = database.connect("postgres").await?;
+    client
+        .batch_execute("update auth.refresh_tokens set updated_at = now() - interval '11 s'")
+        .await?;
+    let error = auth.refresh(&first).await.expect_err("used long ago");
+    assert_eq!((error.status, error.code), (400, "refresh_token_already_used"));
+    // Whoever holds the second one never stored the third.
+    assert_eq!(auth.refresh(&second).await?.refresh_token, third);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_failing_sign_up_trigger_leaves_no_user() -> Result<()> {
+    let (auth, database) = auth().await?;
+    let owner = database.connect("postgres").await?;
+    owner
+        .batch_execute(
+            "create function public.refuse() returns trigger language plpgsql
+               as $$ begin raise exception 'no'; end $$;
+             create trigger refuse after insert on auth.users
+               for each row execute function public.refuse()",
+        )
+        .await?;
+    let error = auth.sign_up("ada@example.com", "password", json!({})).await.expect_err("refused");
+    assert_eq!((error.status, error.code), (500, "unexpected_failure"));
+    assert!(owner.query("select 1 from auth.users", &[]).await?.is_empty());
+    Ok(())
+}
+
+#[tokio::test]
+async fn keys_in_a_file_last_and_are_ours_alone() -> Result<()> {
+    let path = std::env::temp_dir().join(format!("keys-{}", uuid::Uuid::new_v4()));
+    let made = Keys::load_or_create(&path)?;
+    let read = Keys::load_or_create(&path)?;
+    let mode = std::fs::metadata(&path)?.permissions().mode();
+    std::fs::remove_file(&path)?;
+    assert_eq!(made.jwks()?, read.jwks()?);
+    assert_eq!(mode & 0o777, 0o600);
     Ok(())
 }
 

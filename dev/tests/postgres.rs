@@ -1,11 +1,15 @@
 //! The private server: restarts, crashes, killed runs, copies.
 
+use std::fs::Permissions;
+use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
-use std::path::PathBuf;
-use std::time::{Duration, Instant};
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use anyhow::Result;
-use dev::postgres::{Cluster, Options, SUPERUSER};
+use dev::postgres::{self, Cluster, Options, SUPERUSER};
 use dev::testing::{self, Template};
 
 #[tokio::test]
@@ -44,33 +48,24 @@ async fn a_dropped_temporary_server_leaves_nothing_behind() -> Result<()> {
 async fn a_killed_run_neither_leaves_a_server_nor_blocks_the_next() -> Result<()> {
     let directory = Scratch::new();
     // A run in a process of its own, which is then killed with SIGKILL.
-    let mut run = std::process::Command::new(std::env::current_exe()?)
-        .args(["run_until_killed", "--exact", "--ignored"])
-        .env("DEV_TEST_DIRECTORY", &directory.0)
-        .stdout(std::process::Stdio::null())
+    let mut run = Command::new(env!("CARGO_BIN_EXE_dev"))
+        .args(["auth", "--directory"])
+        .arg(&directory.0)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
         .spawn()?;
-    let lock = directory.0.join("data/postmaster.pid");
-    until("the server is ready", || {
-        std::fs::read_to_string(&lock).is_ok_and(|text| text.contains("ready"))
-    })
-    .await;
+    let mut line = String::new();
+    BufReader::new(run.stdout.take().unwrap()).read_line(&mut line)?;
+    assert!(line.starts_with("SUPABASE_URL=http://127.0.0.1:"), "{line}");
     run.kill()?;
     run.wait()?;
 
+    let lock = directory.0.join("data/postmaster.pid");
     let cluster = Cluster::start(Options::persistent(&directory.0, 0)).await?;
     cluster.connect(SUPERUSER, "postgres").await?;
     drop(cluster);
     assert!(!lock.exists(), "no server is left");
     Ok(())
-}
-
-/// Not a test by itself: the process that the test above kills.
-#[tokio::test]
-#[ignore = "started by another test"]
-async fn run_until_killed() -> Result<()> {
-    let directory = std::env::var("DEV_TEST_DIRECTORY")?;
-    let _cluster = Cluster::start(Options::persistent(directory, 0)).await?;
-    std::future::pending().await
 }
 
 #[tokio::test]
@@ -89,6 +84,20 @@ async fn a_taken_port_is_told_in_the_servers_own_words() -> Result<()> {
     let port = taken.local_addr()?.port();
     let error = Cluster::start(Options::temporary().port(port)).await.expect_err("taken");
     assert!(error.to_string().contains("in use"), "{error}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_socket_is_there_only_where_it_was_asked_for() -> Result<()> {
+    let cluster = Cluster::start(Options::temporary().socket()).await?;
+    let mut config = tokio_postgres::Config::new();
+    config.host_path(cluster.directory()).port(cluster.port()).dbname("postgres");
+    config.user(SUPERUSER).password(cluster.config(SUPERUSER, "postgres").get_password().unwrap());
+    let (_client, _connection) = config.connect(tokio_postgres::NoTls).await?;
+
+    let client = testing::cluster().await?.connect(SUPERUSER, "postgres").await?;
+    let row = client.query_one("show unix_socket_directories", &[]).await?;
+    assert_eq!(row.get::<_, &str>(0), "");
     Ok(())
 }
 
@@ -125,6 +134,20 @@ async fn each_test_gets_its_own_copy_of_the_template() -> Result<()> {
     Ok(())
 }
 
+#[test]
+fn data_goes_where_the_servers_user_can_enter() -> Result<()> {
+    let folder = Scratch::new();
+    let mut builder = std::fs::DirBuilder::new();
+    builder.mode(0o700).create(&folder.0)?;
+    let place = postgres::place(&folder.0)?;
+    if rustix::process::geteuid().is_root() {
+        assert_eq!(place.parent(), Some(Path::new("/var/tmp")));
+        std::fs::set_permissions(&folder.0, Permissions::from_mode(0o711))?;
+    }
+    assert_eq!(postgres::place(&folder.0)?, folder.0.join("postgres"));
+    Ok(())
+}
+
 /// A directory that is removed at the end.
 struct Scratch(PathBuf);
 
@@ -137,13 +160,5 @@ impl Scratch {
 impl Drop for Scratch {
     fn drop(&mut self) {
         let _ = std::fs::remove_dir_all(&self.0);
-    }
-}
-
-async fn until(what: &str, condition: impl Fn() -> bool) {
-    let end = Instant::now() + Duration::from_secs(30);
-    while !condition() {
-        assert!(Instant::now() < end, "waited too long until {what}");
-        tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }

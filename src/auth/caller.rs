@@ -8,6 +8,9 @@ use uuid::Uuid;
 
 use crate::error::{Error, Reason};
 
+/// What `auth.jwt()` returns to a caller without a token.
+const ANON_CLAIMS: &str = r#"{"role":"anon"}"#;
+
 /// The database role that a call works as. There are no others: `service_role` is never one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
@@ -38,6 +41,12 @@ pub struct Caller {
 }
 
 impl Caller {
+    /// Somebody of whom nothing is known: `anon`, who may do what everybody may.
+    pub fn stranger(deadline: Instant) -> Self {
+        let claims = Arc::from(ANON_CLAIMS);
+        Self { role: Role::Anon, id: None, session: None, claims, deadline }
+    }
+
     /// Takes the caller out of a request, and the message with it.
     ///
     /// # Errors

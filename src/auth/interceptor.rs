@@ -16,9 +16,6 @@ use crate::{
 
 use super::{Auth, Caller, Role};
 
-/// What `auth.jwt()` returns to a caller without a token.
-const ANON_CLAIMS: &str = r#"{"role":"anon"}"#;
-
 /// Authenticates every call that reaches the service behind it.
 #[derive(Clone, Debug)]
 pub struct AuthInterceptor(pub(super) Auth);
@@ -56,13 +53,7 @@ impl Auth {
         };
         requirement.check(verified.as_ref()).map_err(|refusal| refusal.into_error(None))?;
         Ok(match verified {
-            None => Caller {
-                role: Role::Anon,
-                id: None,
-                session: None,
-                claims: Arc::from(ANON_CLAIMS),
-                deadline,
-            },
+            None => Caller::stranger(deadline),
             Some(verified) => Caller {
                 role: Role::Authenticated,
                 id: Some(verified.subject()),

@@ -3,6 +3,7 @@
 
 mod command;
 mod database;
+mod pages;
 mod reader;
 mod settings;
 mod tokens;
@@ -50,8 +51,12 @@ pub struct Config {
     pub database: db::Settings,
     /// Whose tokens are good.
     pub auth: auth::Settings,
+    /// How long a session's state is believed; `None` where sessions are not checked.
+    pub session_check: Option<Duration>,
     /// What each call may take.
     pub app: app::Settings,
+    /// The web pages.
+    pub pages: crate::pages::Settings,
     /// What each connection may take.
     pub connections: server::Settings,
     /// Not ready for so long before the port closes.
@@ -82,18 +87,21 @@ pub fn serve(lookup: Lookup<'_>) -> Result<Config, Problems> {
             (listen(&mut reader), optional_address(&mut reader, &ADMIN_ADDR), tls(&mut reader));
         let database = database::read(&mut reader, &DATABASE_URL);
         let tokens = tokens::read(&mut reader);
+        let session_check = session_check(&mut reader);
         let app = app(&mut reader);
+        let pages = pages::read(&mut reader);
         let connections = connections(&mut reader);
         let shutdown_delay = reader.duration(&SHUTDOWN_DELAY);
         let log = log(&mut reader);
-        not_yet(&mut reader);
         Some(Config {
             listen: listen?,
             admin: admin?,
             tls: tls?,
             database: database?,
             auth: tokens?,
+            session_check: session_check?,
             app: app?,
+            pages: pages?,
             connections: connections?,
             shutdown_delay: shutdown_delay?,
             log: log?,
@@ -118,13 +126,10 @@ fn finish<T>(value: Option<T>, reader: Reader<'_>) -> Result<T, Problems> {
     }
 }
 
-/// Settings whose work is still to come stop the start: one that is ignored is worse than none.
-fn not_yet(reader: &mut Reader<'_>) {
-    for setting in [&SESSION_CHECK, &DOCS, &EXPLORER] {
-        if reader.switch(setting) == Some(true) {
-            reader.problem(setting, "is not there yet: leave it off");
-        }
-    }
+fn session_check(reader: &mut Reader<'_>) -> Option<Option<Duration>> {
+    let on = reader.switch(&SESSION_CHECK);
+    let ttl = reader.positive_duration(&SESSION_CHECK_TTL);
+    Some(on?.then_some(ttl?))
 }
 
 fn listen(reader: &mut Reader<'_>) -> Option<SocketAddr> {

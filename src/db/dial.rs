@@ -1,12 +1,20 @@
-//! A socket to a database server.
+//! A socket to a database server, and TLS on it.
 
-use std::{io, net::SocketAddr, path::PathBuf};
+use std::{io, net::SocketAddr, path::PathBuf, pin::Pin};
 
 use socket2::{SockRef, TcpKeepalive};
 use tokio::net::{TcpStream, UnixStream, lookup_host};
+use tokio_postgres::{
+    config::SslMode as Negotiate,
+    tls::{MakeTlsConnect, TlsConnect},
+};
 use tokio_util::either::Either;
 
-use super::target::{Address, Host, Keepalive};
+use super::{
+    sqlstate::{FirstSqlState, Watched},
+    target::{Address, Host, Keepalive, SslMode},
+    tls::Tls,
+};
 
 /// TCP or a Unix socket.
 pub(super) type Socket = Either<TcpStream, UnixStream>;
@@ -43,5 +51,49 @@ pub(super) async fn dial(peer: &Peer, keepalive: Option<Keepalive>) -> io::Resul
             }
             Ok(Either::Left(stream))
         }
+    }
+}
+
+impl SslMode {
+    /// What tokio-postgres has to know of it: the rest is the TLS client's.
+    pub(super) fn negotiate(self) -> Negotiate {
+        match self {
+            Self::Disable => Negotiate::Disable,
+            Self::Prefer => Negotiate::Prefer,
+            Self::Require | Self::VerifyCa | Self::VerifyFull => Negotiate::Require,
+        }
+    }
+}
+
+/// Prepares a socket for the login: watched as it is, and watched again above TLS.
+pub(super) fn secure(
+    socket: Socket,
+    tls: &Tls,
+    host: &str,
+    ssl_mode: SslMode,
+    sqlstate: FirstSqlState,
+) -> (Watched<Socket>, Secure) {
+    // The server's answer to the question for TLS is one byte.
+    let skip = usize::from(ssl_mode != SslMode::Disable);
+    let mut tls = tls.clone();
+    let Ok(connector) = MakeTlsConnect::<Socket>::make_tls_connect(&mut tls, host);
+    (Watched::new(socket, skip, sqlstate), Secure(connector))
+}
+
+type Connector = <Tls as MakeTlsConnect<Socket>>::TlsConnect;
+
+/// Makes TLS of a watched socket, watched again.
+pub(super) struct Secure(Connector);
+
+impl TlsConnect<Watched<Socket>> for Secure {
+    type Stream = Watched<<Connector as TlsConnect<Socket>>::Stream>;
+    type Error = <Connector as TlsConnect<Socket>>::Error;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Stream, Self::Error>> + Send>>;
+
+    fn connect(self, stream: Watched<Socket>) -> Self::Future {
+        Box::pin(async move {
+            let (socket, sqlstate) = stream.into_inner();
+            Ok(Watched::new(self.0.connect(socket).await?, 0, sqlstate))
+        })
     }
 }

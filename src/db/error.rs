@@ -1,6 +1,6 @@
 //! Why work in the database failed.
 
-use std::{fmt, sync::Arc};
+use std::{error::Error as StdError, fmt, sync::Arc};
 
 use diesel::result::{DatabaseErrorKind, Error as DieselError, UnexpectedNullError};
 
@@ -65,7 +65,8 @@ impl Error {
         let cause = Cause::of(error, sqlstate);
         // Connection exception, insufficient resources, operator intervention.
         let unavailable = matches!(cause.class(), "08" | "53" | "57") && !cause.canceled();
-        if cause.lost_connection || unavailable {
+        let locked = cause.code() == SqlState::LOCK_NOT_AVAILABLE;
+        if cause.lost_connection || unavailable || locked {
             return Self::Unavailable(cause);
         }
         Self::Query(cause)
@@ -112,7 +113,16 @@ impl From<&tokio_postgres::Error> for Cause {
                 text: told.message().into(),
                 lost_connection: false,
             },
-            None => Self { sqlstate: None, text: error.to_string().into(), lost_connection: true },
+            // Its Display says where it failed, its sources say why.
+            None => {
+                let mut text = error.to_string();
+                let mut source = StdError::source(error);
+                while let Some(why) = source {
+                    text = format!("{text}: {why}");
+                    source = why.source();
+                }
+                Self { lost_connection: true, ..text.into() }
+            }
         }
     }
 }

@@ -99,10 +99,14 @@ impl Drop for Lease {
 /// Rolls back. What is still running after a while gets a cancel request, again and again until
 /// it has ended.
 async fn end(mut connection: Pooled, interrupted: bool) {
+    let rollback = match interrupted && connection.is_shared() {
+        true => statements::ROLLBACK_AND_FORGET,
+        false => statements::ROLLBACK,
+    };
     let canceller = connection.canceller.clone();
     let mut canceled = false;
     let ended = timeout(LIMIT, async {
-        let mut rollback = pin!(statements::raw(&connection.pg, "ROLLBACK"));
+        let mut rollback = pin!(statements::raw(&connection.pg, rollback));
         loop {
             if let Ok(ended) = timeout(PATIENCE, rollback.as_mut()).await {
                 return ended.is_ok();
@@ -116,7 +120,6 @@ async fn end(mut connection: Pooled, interrupted: bool) {
     });
     let ended = ended.await.unwrap_or(false);
     // After a cancel request the connection is not used again: a late one would meet the next
-    // caller. Nor is a shared one that was interrupted: a statement prepared on it may be left,
-    // and its name would be in another client's way.
-    connection.in_doubt = !ended || canceled || (interrupted && connection.is_shared());
+    // caller.
+    connection.in_doubt = !ended || canceled;
 }

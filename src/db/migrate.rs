@@ -12,10 +12,7 @@ use diesel_async::{AsyncPgConnection, async_connection_wrapper::AsyncConnectionW
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness as _, embed_migrations};
 use tokio::{sync::mpsc, task::spawn_blocking};
 
-use super::{
-    Cause, Error, PoolMode, Settings,
-    connection::{Session, into_pg},
-};
+use super::{Cause, Error, PoolMode, Settings, connection::into_pg, session::Session};
 
 /// The advisory lock's key: "usersvc" in bytes.
 const LOCK: i64 = 0x0075_7365_7273_7663;

@@ -2,11 +2,13 @@
 //!
 //! ```text
 //! target       DATABASE_URL → addresses, login, TLS
-//! connection   one session: connects, rests as nobody, can be cancelled
+//! session      connects and logs in; can be cancelled
+//! connection   a session that rests as nobody, and what is prepared on it
 //! pool         leases sessions, makes them again when they are lost
 //! lease        the one place where a transaction ends
 //! as_caller    the one way for a query: one, read, write
 //! users        the queries
+//! sessions     whether a token's session still stands
 //! migrate      `user-service migrate`
 //! ```
 
@@ -16,21 +18,25 @@ mod connection;
 mod dial;
 mod error;
 mod lease;
+mod login;
 mod migrate;
 mod pool;
 mod schema;
 mod search_path;
+mod session;
+pub mod sessions;
 mod sqlstate;
 mod statements;
 mod target;
 mod tls;
 pub mod users;
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 pub use as_caller::{AsCaller, Queries};
 pub use caller_connection::CallerConnection;
 pub use error::{Cause, Error};
+pub use login::Login;
 pub use migrate::migrate;
 pub use pool::Connections;
 pub use sqlstate::SqlState;
@@ -64,6 +70,7 @@ pub struct Settings {
 #[derive(Clone)]
 pub struct Db {
     pool: Pool,
+    schema: Arc<str>,
     search_path: SearchPath,
 }
 
@@ -72,7 +79,8 @@ impl Db {
     /// down is no error: connections are made when they are needed.
     pub fn new(settings: Settings) -> Self {
         let search_path = SearchPath::new(&settings.schema);
-        Self { pool: Pool::new(&settings, search_path.clone()), search_path }
+        let pool = Pool::new(&settings, search_path.clone());
+        Self { pool, schema: settings.schema.into(), search_path }
     }
 
     /// Works as this caller: under the caller's role and claims, until the caller's deadline.
@@ -88,7 +96,7 @@ impl Db {
     pub async fn ping(&self) -> Result<(), Error> {
         match timeout(PROBE, self.pool.ping()).await {
             Ok(answered) => answered,
-            Err(_) => Err(Error::Unavailable(format!("no answer within {PROBE:?}").into())),
+            Err(_) => Err(Error::Unavailable(self.pool.why(PROBE))),
         }
     }
 

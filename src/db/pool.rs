@@ -89,15 +89,17 @@ impl Pool {
         };
         match connection {
             Ok(connection) => Ok(Lease::new(connection, self.answered.clone())),
-            Err(_) => Err(Error::Unavailable(self.why())),
+            Err(_) => Err(Error::Unavailable(self.why(self.wait))),
         }
     }
 
-    /// Why no connection could be had in time.
-    fn why(&self) -> Cause {
-        self.outage.last().unwrap_or_else(|| {
-            let size = self.connections.config().max_size;
-            format!("all {size} connections were busy for {:?}", self.wait).into()
+    /// Why no connection could be had in this time.
+    pub(super) fn why(&self, wait: Duration) -> Cause {
+        self.outage.last().unwrap_or_else(|| match self.connections() {
+            Connections { busy, .. } if busy >= self.connections.config().max_size => {
+                format!("all {busy} connections were busy for {wait:?}").into()
+            }
+            _ => format!("no connection could be made within {wait:?}").into(),
         })
     }
 

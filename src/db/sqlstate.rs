@@ -26,6 +26,7 @@ pub struct SqlState([u8; 5]);
 
 impl SqlState {
     pub(super) const QUERY_CANCELED: &str = "57014";
+    pub(super) const LOCK_NOT_AVAILABLE: &str = "55P03";
     pub(super) const INSUFFICIENT_PRIVILEGE: &str = "42501";
     pub(super) const READ_ONLY_TRANSACTION: &str = "25006";
 

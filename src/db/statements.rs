@@ -39,6 +39,19 @@ macro_rules! statement {
     };
 }
 
+/// Ends a transaction, whatever became of it.
+pub(super) const ROLLBACK: &str = "ROLLBACK";
+
+/// Ends a transaction that was left in mid-statement, on a session that others use too.
+///
+/// tokio-postgres gives every statement a name (`s0`, `s1`, …) and takes it back when it is done;
+/// of one whose preparation was abandoned it does not know. The name would be in the way of another
+/// process that counts from zero too. In one message with `ROLLBACK`, so that it is the same
+/// session that forgets; a pooler that keeps statements itself gives them other names.
+pub(super) const ROLLBACK_AND_FORGET: &str = "ROLLBACK; DO $$ DECLARE name text; BEGIN \
+     FOR name IN SELECT p.name FROM pg_catalog.pg_prepared_statements p WHERE p.name ~ '^s[0-9]+$' LOOP \
+     EXECUTE pg_catalog.format('DEALLOCATE %I', name); END LOOP; END $$";
+
 /// A statement without parameters.
 pub(super) trait Statement: QueryFragment<Pg> + QueryId + Copy + Send + 'static {
     /// The same on a session that others use too.

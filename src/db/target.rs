@@ -1,6 +1,8 @@
 //! Where the database is and how to get there: `DATABASE_URL`, or `PGHOST`, `PGUSER`, ….
 
 mod read;
+#[cfg(test)]
+mod tests;
 mod url;
 
 use std::{fmt, path::PathBuf, time::Duration};

@@ -62,11 +62,12 @@ pub(super) fn error(api: &Api, status: &Status, authorized: bool) -> Response<Bo
 pub(super) fn status_json(api: &Api, status: &Status) -> Value {
     let details = tonic_types::pb::Status::decode(status.details()).unwrap_or_default().details;
     let details: Vec<_> = details.iter().map(|detail| detail_json(api, detail)).collect();
-    let (code, message) = (status.code() as i32, status.message());
-    if details.is_empty() {
-        return json!({"code": code, "message": message});
+    match details.is_empty() {
+        true => json!({"code": status.code() as i32, "message": status.message()}),
+        false => {
+            json!({"code": status.code() as i32, "message": status.message(), "details": details})
+        }
     }
-    json!({"code": code, "message": message, "details": details})
 }
 
 /// A detail as the JSON of its own type; one that nobody knows as base64.
@@ -113,7 +114,7 @@ fn challenge(status: &Status, authorized: bool) -> HeaderValue {
 }
 
 /// The HTTP status of a gRPC code, as `google/rpc/code.proto` maps them.
-pub(super) fn http_status(code: Code) -> StatusCode {
+pub fn http_status(code: Code) -> StatusCode {
     let http = match code {
         Code::Ok => 200,
         Code::Cancelled => 499,

@@ -163,8 +163,8 @@ impl Api {
         StepLayer(OutcomeStep::new(self.0.domain.clone()))
     }
 
-    /// Refuses calls beyond this many at once. A call holds its place until its answer's end.
-    /// Exempt calls neither count nor are refused.
+    /// Refuses calls beyond this many at once. A unary call holds its place until its handler has
+    /// answered, a stream until its end. Exempt calls neither count nor are refused.
     pub fn shed(&self, max_calls: usize, exempt: fn(&Call) -> bool) -> StepLayer<ShedStep> {
         StepLayer(ShedStep::new(max_calls, exempt, self.0.domain.clone()))
     }

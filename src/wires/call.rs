@@ -51,6 +51,11 @@ impl Call {
         &self.method
     }
 
+    /// Whether the answer is a stream of messages.
+    pub(super) fn streams(&self) -> bool {
+        self.method.is_server_streaming()
+    }
+
     /// The RPC's path on the gRPC wire, `/package.Service/Method`.
     pub fn path(&self) -> &str {
         &self.path

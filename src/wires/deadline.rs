@@ -5,6 +5,7 @@
 
 use std::{
     pin::Pin,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     task::{Context, Poll, ready},
     time::Duration,
 };
@@ -13,6 +14,7 @@ use bytes::Bytes;
 use http::{HeaderMap, Request, Response};
 use http_body::{Body as _, Frame};
 use tokio::time::{Instant, Sleep, sleep_until, timeout_at};
+use tokio_util::task::AbortOnDropHandle;
 use tonic::{Status, body::Body};
 
 use super::{
@@ -48,10 +50,7 @@ impl Step for DeadlineStep {
         if asked == Some(Duration::ZERO) {
             return self.domain.status(Reason::Deadline).into_http();
         }
-        let streams = request
-            .extensions()
-            .get()
-            .is_some_and(|call: &Call| call.method().is_server_streaming());
+        let streams = request.extensions().get().is_some_and(Call::streams);
 
         let asked = asked.map(|asked| now + asked.min(NEVER));
         let limit = now + self.limit.min(NEVER);
@@ -67,27 +66,40 @@ impl Step for DeadlineStep {
             return response;
         }
         response.map(|inner| {
+            let inner = Arc::new(Mutex::new(Some(inner)));
+            let cut = (streams && asked.is_some()).then(|| cut_at(whole, inner.clone()));
             let sleep = Box::pin(sleep_until(first));
-            Body::new(Bounded {
-                inner: Some(inner),
-                sleep,
-                whole,
-                begun: false,
-                domain: self.domain,
-            })
+            let domain = self.domain;
+            Body::new(Bounded { inner, sleep, whole, begun: false, over: false, domain, _cut: cut })
         })
     }
 }
 
 /// An answer's body that ends with DEADLINE_EXCEEDED when time is up.
 struct Bounded {
-    /// `None` when it is over: that drops the handler's stream.
-    inner: Option<Body>,
+    inner: Arc<Mutex<Option<Body>>>,
     sleep: Pin<Box<Sleep>>,
     whole: Instant,
     /// The first message has come.
     begun: bool,
+    over: bool,
     domain: Domain,
+    _cut: Option<AbortOnDropHandle<()>>,
+}
+
+/// Drops the handler's stream when time is up, whether or not anybody asks for more of it: while a
+/// client takes nothing, its connection does not.
+fn cut_at(time: Instant, inner: Arc<Mutex<Option<Body>>>) -> AbortOnDropHandle<()> {
+    AbortOnDropHandle::new(tokio::spawn(async move {
+        sleep_until(time).await;
+        let stream = lock(&inner).take();
+        drop(stream);
+    }))
+}
+
+/// A body that panicked while it was locked is one that the panic guard has dealt with.
+fn lock(inner: &Mutex<Option<Body>>) -> MutexGuard<'_, Option<Body>> {
+    inner.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl http_body::Body for Bounded {
@@ -98,8 +110,14 @@ impl http_body::Body for Bounded {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
-        let Some(inner) = self.inner.as_mut() else { return Poll::Ready(None) };
-        if let Poll::Ready(frame) = Pin::new(inner).poll_frame(cx) {
+        if self.over {
+            return Poll::Ready(None);
+        }
+        let polled = match lock(&self.inner).as_mut() {
+            Some(inner) => Pin::new(inner).poll_frame(cx),
+            None => Poll::Pending, // cut: the time is just up
+        };
+        if let Poll::Ready(frame) = polled {
             if !self.begun && matches!(&frame, Some(Ok(frame)) if frame.is_data()) {
                 self.begun = true;
                 let whole = self.whole;
@@ -108,13 +126,15 @@ impl http_body::Body for Bounded {
             return Poll::Ready(frame);
         }
         ready!(self.sleep.as_mut().poll(cx));
-        self.inner = None;
+        self.over = true;
+        let stream = lock(&self.inner).take();
+        drop(stream);
         let status = self.domain.status(Reason::Deadline);
         Poll::Ready(Some(Ok(Frame::trailers(status::trailers(&status)))))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.inner.as_ref().is_none_or(|inner| inner.is_end_stream())
+        self.over || lock(&self.inner).as_ref().is_some_and(|inner| inner.is_end_stream())
     }
 }
 

@@ -20,6 +20,10 @@ use super::{
     upload,
 };
 
+/// Of a refusal to a client that sent something else than JSON. Clients of gRPC and Connect take
+/// exactly `application/json` for an error in Connect's own form, which this is not.
+const REFUSAL_TO_OTHERS: HeaderValue = HeaderValue::from_static("application/json; charset=utf-8");
+
 /// Where a JSON request goes, as decided: what the translator needs to know.
 #[derive(Clone, Debug)]
 pub(super) struct Target {
@@ -66,6 +70,8 @@ impl Step for DecideStep {
         let domain = self.api.domain();
         let head = request.method() == Method::HEAD;
         let authorized = request.headers().contains_key(header::AUTHORIZATION);
+        let json =
+            matches!(ContentType::of(request.headers()), ContentType::Json | ContentType::None);
         let record = request.extensions().get::<Record>().cloned().unwrap_or_default();
         let decision = decide(&self.api, &request);
         let (mut request, unread) = upload::watch(request, domain);
@@ -104,6 +110,9 @@ impl Step for DecideStep {
                 let status = domain.status(refusal);
                 let mut response = answer::error(&self.api, &status, authorized);
                 *response.status_mut() = http;
+                if !json {
+                    response.headers_mut().insert(header::CONTENT_TYPE, REFUSAL_TO_OTHERS);
+                }
                 match extra {
                     Extra::None => {}
                     Extra::Allow(methods) => {

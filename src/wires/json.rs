@@ -3,10 +3,11 @@
 //! `prost-reflect` reads and writes it. What it lets pass or cannot name is checked before: names
 //! that are unknown, given twice, or two of one oneof.
 
-use std::{collections::HashSet, fmt};
+use std::{
+    collections::{HashMap, HashSet},
+    fmt,
+};
 
-use bytes::Bytes;
-use prost::Message as _;
 use prost_reflect::{
     DynamicMessage, FieldDescriptor, Kind, MessageDescriptor, ReflectMessage as _, SerializeOptions,
 };
@@ -22,9 +23,8 @@ use super::{
 /// The proto's own names; unset fields left out.
 const OPTIONS: SerializeOptions = SerializeOptions::new().use_proto_field_name(true);
 
-/// JSON nested no deeper than this cannot exceed prost's limit of 100 nested messages: the worst
-/// case is a `google.protobuf.Struct`, three messages a level.
-const SURELY_SHALLOW: usize = 30;
+/// Messages may nest as deep as prost decodes them, less one for the value of a last level.
+const MAX_DEPTH: usize = 99;
 
 const NOT_JSON: Refusal = Refusal::saying(Reason::RequestMalformed, "the body is not valid JSON");
 const TOO_DEEP: Refusal =
@@ -32,22 +32,18 @@ const TOO_DEEP: Refusal =
 
 /// Reads a message.
 pub(super) fn read(descriptor: &MessageDescriptor, json: &[u8]) -> Result<DynamicMessage, Refusal> {
-    let depth = check(descriptor, json)?;
+    check(descriptor, json)?;
 
     let mut track = Track::new();
     let mut parser = serde_json::Deserializer::from_slice(json);
     let tracked = serde_path_to_error::Deserializer::new(&mut parser, &mut track);
-    let message = DynamicMessage::deserialize(descriptor.clone(), tracked).map_err(|_| {
+    DynamicMessage::deserialize(descriptor.clone(), tracked).map_err(|_| {
         let path = track.path();
         let field = field_at(descriptor, &path);
         let description =
             field.map_or_else(|| "does not fit its type".to_owned(), |f| expected(&f));
         Refusal::field(&path.to_string(), description)
-    })?;
-
-    let fits = depth <= SURELY_SHALLOW
-        || DynamicMessage::decode(descriptor.clone(), Bytes::from(message.encode_to_vec())).is_ok();
-    if fits { Ok(message) } else { Err(TOO_DEEP) }
+    })
 }
 
 /// Reads one field of a message, from JSON that is the field's value alone.
@@ -81,8 +77,10 @@ pub(super) fn write_field(
         }
         None => OPTIONS.skip_default_fields(false),
     };
-    let object = alone.serialize_with_options(serde_json::value::Serializer, &options)?;
-    object.get(field.name()).map_or_else(|| Ok(b"null".to_vec()), serde_json::to_vec)
+    let mut json = Vec::with_capacity(128);
+    alone.serialize_with_options(&mut serde_json::Serializer::new(&mut json), &options)?;
+    let object: HashMap<&str, &RawValue> = serde_json::from_slice(&json)?;
+    Ok(object.get(field.name()).map_or("null", |value| value.get()).into())
 }
 
 /// A message as a JSON value.
@@ -116,16 +114,13 @@ fn named(message: &MessageDescriptor, name: &str) -> Option<FieldDescriptor> {
     message.get_field_by_name(name).or_else(|| message.get_field_by_json_name(name))
 }
 
-/// Checks syntax and names. Returns how deep the JSON is nested.
-fn check(descriptor: &MessageDescriptor, json: &[u8]) -> Result<usize, Refusal> {
+/// Checks syntax, names and depth.
+fn check(descriptor: &MessageDescriptor, json: &[u8]) -> Result<(), Refusal> {
     let mut walk = Walk::default();
     let mut parser = serde_json::Deserializer::from_slice(json);
     let shape = Shape::of_message(descriptor.clone());
     let checked = Check { shape, walk: &mut walk }.deserialize(&mut parser);
-    match checked.and_then(|_| parser.end()) {
-        Ok(()) => Ok(walk.deepest),
-        Err(_) => Err(walk.refusal.unwrap_or(NOT_JSON)),
-    }
+    checked.and_then(|_| parser.end()).map_err(|_| walk.refusal.unwrap_or(NOT_JSON))
 }
 
 /// What a place in the JSON is meant to hold, as far as names go.
@@ -133,7 +128,7 @@ fn check(descriptor: &MessageDescriptor, json: &[u8]) -> Result<usize, Refusal> 
 enum Shape {
     /// A message, or a list of them.
     Message(MessageDescriptor),
-    /// A map, or a list of free values.
+    /// A map, with values of this shape.
     Map(Box<Shape>),
     /// No names that a descriptor knows: scalars, `Struct`, `Any`.
     Free,
@@ -158,27 +153,41 @@ impl Shape {
     }
 }
 
+/// A step of the way to a place in the JSON.
+enum Place {
+    Name(String),
+    Index(usize),
+}
+
 /// Where the check is, and what it found.
 #[derive(Default)]
 struct Walk {
-    path: Vec<String>,
+    path: Vec<Place>,
+    /// Messages that are open, those that JSON does not show included.
     depth: usize,
-    deepest: usize,
     refusal: Option<Refusal>,
 }
 
 impl Walk {
     fn refuse(&mut self, name: &str, description: &str) {
-        let mut path = self.path.join(".");
-        if !path.is_empty() {
-            path.push('.');
+        let mut path = String::new();
+        for place in &self.path {
+            match place {
+                Place::Name(name) => path += &format!("{name}."),
+                Place::Index(index) => path = format!("{}[{index}].", path.trim_end_matches('.')),
+            }
         }
         self.refusal = Some(Refusal::field(&(path + name), description));
     }
 
-    fn enter(&mut self) {
-        self.depth += 1;
-        self.deepest = self.deepest.max(self.depth);
+    /// Opens so many messages.
+    fn enter<E: serde::de::Error>(&mut self, messages: usize) -> Result<(), E> {
+        self.depth += messages;
+        if self.depth > MAX_DEPTH {
+            self.refusal = Some(TOO_DEEP);
+            return Err(E::custom("too deep"));
+        }
+        Ok(())
     }
 }
 
@@ -228,27 +237,27 @@ impl<'de> Visitor<'de> for Check<'_> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<bool, A::Error> {
-        self.walk.enter();
-        let mut index = 0_usize;
-        let name = self.walk.path.pop().unwrap_or_default();
-        loop {
-            self.walk.path.push(format!("{name}[{index}]"));
+        // In free JSON a `Value` and a `ListValue`.
+        let messages = if matches!(self.shape, Shape::Free) { 2 } else { 0 };
+        self.walk.enter(messages)?;
+        for index in 0.. {
+            self.walk.path.push(Place::Index(index));
             let element = Check { shape: self.shape.clone(), walk: &mut *self.walk };
-            if seq.next_element_seed(element)?.is_none() {
+            let more = seq.next_element_seed(element)?.is_some();
+            self.walk.path.pop();
+            if !more {
                 break;
             }
-            self.walk.path.pop();
-            index += 1;
         }
-        self.walk.path.pop();
-        self.walk.path.push(name);
-        self.walk.depth -= 1;
+        self.walk.depth -= messages;
         Ok(true)
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<bool, A::Error> {
         let Self { shape, walk } = self;
-        walk.enter();
+        // In free JSON a `Struct`, its map's entry, and the entry's `Value`.
+        let messages = if matches!(shape, Shape::Free) { 3 } else { 1 };
+        walk.enter(messages)?;
         let mut names = HashSet::new();
         let mut numbers = HashSet::new();
         let mut oneofs = HashSet::new();
@@ -275,15 +284,15 @@ impl<'de> Visitor<'de> for Check<'_> {
                 walk.refuse(&name, "given more than once");
                 return Err(A::Error::custom("twice"));
             }
-            walk.path.push(name);
+            walk.path.push(Place::Name(name));
             let set = map.next_value_seed(Check { shape: inside, walk: &mut *walk })?;
-            let name = walk.path.pop().unwrap_or_default();
+            let Some(Place::Name(name)) = walk.path.pop() else { continue };
             if set && oneof.is_some_and(|oneof| !oneofs.insert(oneof)) {
                 walk.refuse(&name, "another field of the same oneof is given, too");
                 return Err(A::Error::custom("oneof"));
             }
         }
-        walk.depth -= 1;
+        walk.depth -= messages;
         Ok(true)
     }
 }

@@ -84,7 +84,7 @@ pub(super) struct Refusal {
 }
 
 impl Refusal {
-    /// The longest field name that is said back to the client, in bytes.
+    /// The longest field name that is said back to the client, in characters.
     const MAX_FIELD: usize = 200;
 
     /// Says it in a sentence that helps more than the reason's own.
@@ -94,8 +94,7 @@ impl Refusal {
 
     /// A wrong field, named by its path as the request has it. Never its value.
     pub(super) fn field(path: &str, description: impl Into<String>) -> Self {
-        let end = path.floor_char_boundary(Self::MAX_FIELD);
-        let path = path.get(..end).unwrap_or_default().to_owned();
+        let path = path.chars().take(Self::MAX_FIELD).collect();
         Self { field: Some((path, description.into())), ..Reason::FieldInvalid.into() }
     }
 }
@@ -151,9 +150,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_long_field_name_is_cut_at_a_character() {
-        let refusal = Refusal::field(&"é".repeat(150), "no such field");
-        assert_eq!(refusal.field.map(|(path, _)| path.len()), Some(200));
+    fn a_long_field_name_is_cut() {
+        let refusal = Refusal::field(&"é".repeat(300), "no such field");
+        assert_eq!(refusal.field.map(|(path, _)| path), Some("é".repeat(200)));
     }
 
     #[test]

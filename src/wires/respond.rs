@@ -50,13 +50,15 @@ async fn unary(binding: Arc<Binding>, mut messages: Messages) -> Result<Response
     if end.code() != Code::Ok {
         return Err(end);
     }
-    let Content { content_type, body } = content(binding, message.unwrap_or_default()).await?;
-    Ok(answer::ok(content_type, body))
+    let content = content(binding, message.unwrap_or_default()).await?;
+    let json = HeaderValue::from_static("application/json");
+    Ok(answer::ok(content.raw.unwrap_or(json), content.body))
 }
 
-/// One message of an answer, as bytes of a content type.
+/// What an answer shows of one message.
 pub(super) struct Content {
-    pub(super) content_type: HeaderValue,
+    /// The content type of bytes that a handler gave; `None` for JSON.
+    pub(super) raw: Option<HeaderValue>,
     pub(super) body: Bytes,
 }
 
@@ -87,7 +89,7 @@ fn convert(binding: &Binding, message: Bytes) -> Result<Content, Status> {
         Some(field) => json::write_field(&mut message, field),
     };
     let body = json.map_err(|error| unwritable(&error))?.into();
-    Ok(Content { content_type: HeaderValue::from_static("application/json"), body })
+    Ok(Content { raw: None, body })
 }
 
 /// A `google.api.HttpBody`: bytes of the type that they say they are.
@@ -101,7 +103,7 @@ fn raw(mut message: DynamicMessage) -> Content {
         _ => Bytes::new(),
     };
     let unknown = HeaderValue::from_static("application/octet-stream");
-    Content { content_type: content_type.unwrap_or(unknown), body }
+    Content { raw: Some(content_type.unwrap_or(unknown)), body }
 }
 
 /// A handler's message that JSON cannot show: an `Any` of a type that the descriptors lack, a

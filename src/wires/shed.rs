@@ -35,11 +35,13 @@ impl Step for ShedStep {
             let Ok(response) = inner.call(request).await;
             return response;
         }
+        let streams = request.extensions().get().is_some_and(Call::streams);
         let Ok(place) = self.places.try_acquire_owned() else {
             return self.domain.status(Reason::Overloaded).into_http();
         };
         let Ok(response) = inner.call(request).await;
-        if response.body().is_end_stream() {
+        // One message is made already, and how fast the client reads it is not the service's load.
+        if !streams || response.body().is_end_stream() {
             return response;
         }
         // Given back when the answer's body is dropped, at its end or before.

@@ -32,15 +32,14 @@ pub(super) async fn answer(
     asked: Asked,
     mut messages: Messages,
 ) -> Result<Response<Body>, Status> {
-    let json = HeaderValue::from_static("application/json");
     let first = match messages.next().await {
         Some(message) => Some(content(asked.binding.clone(), message).await?),
         None => None,
     };
-    let (form, content_type) = match &first {
-        Some(first) if first.content_type != json => (Form::Bytes, first.content_type.clone()),
-        _ if asked.events => (Form::Events, HeaderValue::from_static("text/event-stream")),
-        _ => (Form::Lines, HeaderValue::from_static("application/x-ndjson")),
+    let (form, content_type) = match first.as_ref().and_then(|first| first.raw.clone()) {
+        Some(content_type) => (Form::Bytes, content_type),
+        None if asked.events => (Form::Events, HeaderValue::from_static("text/event-stream")),
+        None => (Form::Lines, HeaderValue::from_static("application/x-ndjson")),
     };
     let Some(first) = first else {
         let end = messages.end().await;

@@ -23,9 +23,9 @@ const DRAIN_TIME: Duration = Duration::from_millis(500);
 
 /// A request body that tells a clean end from a broken one.
 ///
-/// hyper takes an HTTP/2 stream that the client reset with CANCEL or NO_ERROR for one that ended
-/// (`body/incoming.rs`): an end without END_STREAM is an error here. Its status is not CANCELLED,
-/// because tonic takes that one for a clean end (`codec/decode.rs`).
+/// hyper takes an HTTP/2 stream that the client reset with NO_ERROR for one that ended
+/// (`body/incoming.rs`): an end without END_STREAM is an error here. A reset with CANCEL becomes
+/// CANCELLED, which tonic takes for a clean end (`codec/decode.rs`): it has another status here.
 struct Upload {
     /// `None` when it is over.
     inner: Option<Body>,

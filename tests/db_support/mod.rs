@@ -4,6 +4,7 @@
 #![expect(dead_code, unreachable_pub, reason = "no test binary uses all of it")]
 
 pub mod caller;
+pub mod pgbouncer;
 pub mod proxy;
 
 use std::time::Duration;
@@ -33,12 +34,7 @@ pub struct Project {
 
 impl Project {
     pub async fn new() -> Self {
-        let migrated = |url: String| async move {
-            Ok(db::migrate(&settings(&url), |_| ())
-                .await
-                .map_err(|error| error.to_string())
-                .expect("the migrations apply"))
-        };
+        let migrated = |url: String| async move { Ok(db::migrate(&settings(&url), |_| ()).await?) };
         let database = MIGRATED.copy(migrated).await.expect("a database can be had");
         let project = Self { database, ada: Uuid::new_v4(), bob: Uuid::new_v4() };
         project.sign_up(project.ada, Some("Ada")).await;

@@ -61,6 +61,10 @@ impl Proxy {
         Self { port, state }
     }
 
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
     /// The URL with the proxy's port in place of the server's.
     pub fn url(&self, url: &str) -> String {
         url.replace(&format!(":{}/", self.state.upstream), &format!(":{}/", self.port))

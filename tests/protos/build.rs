@@ -2,7 +2,8 @@
 
 use std::{env, error::Error, fs, path::PathBuf};
 
-const SERVICES: [&str; 2] = ["gate/v1/gate.proto", "library/v1/library.proto"];
+const SERVICES: [&str; 3] =
+    ["conformance/v1/conformance.proto", "gate/v1/gate.proto", "library/v1/library.proto"];
 
 fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo:rerun-if-changed=../proto");

@@ -6,4 +6,5 @@ mod grpcurl;
 mod name;
 mod outage;
 mod process;
+mod sessions;
 mod support;

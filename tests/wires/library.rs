@@ -222,9 +222,12 @@ impl LibraryService for Library {
     ) -> Result<Response<ImportBooksResponse>, Status> {
         let mut books = request.into_inner();
         let mut count = 0;
-        while books.message().await.inspect_err(|_| self.dropped.notify_one())?.is_some() {
+        let guard = TellIfDropped(Arc::clone(&self.dropped));
+        while books.message().await?.is_some() {
             count += 1;
+            self.begun.notify_one();
         }
+        std::mem::forget(guard);
         Ok(Response::new(ImportBooksResponse { count }))
     }
 

@@ -4,6 +4,7 @@
 mod bindings;
 mod library;
 mod policies;
+mod properties;
 mod serve;
 mod streams;
 mod three_wires;

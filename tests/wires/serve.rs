@@ -1,6 +1,7 @@
 //! Serves the library on a real socket, and speaks to it.
 
 use std::{
+    future::pending,
     net::SocketAddr,
     sync::{Arc, Mutex},
     time::Duration,
@@ -10,11 +11,7 @@ use bytes::{BufMut as _, Bytes, BytesMut};
 use http::{HeaderName, Method, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
-use hyper_util::{
-    rt::{TokioExecutor, TokioIo},
-    server::conn::auto,
-    service::TowerToHyperService,
-};
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use prost::Message;
 use test_protos::library::v1::{
     library_service_client::LibraryServiceClient, library_service_server::LibraryServiceServer,
@@ -22,12 +19,30 @@ use test_protos::library::v1::{
 use tokio::net::{TcpListener, TcpStream};
 use tonic::{Status, body::Body, service::Routes, transport::Channel};
 use tonic_types::{ErrorDetails, StatusExt as _};
-use tower::{ServiceBuilder, ServiceExt as _, service_fn};
-use user_service::wires::{Api, Options, Record};
+use tower::{ServiceBuilder, util::BoxCloneSyncService};
+use user_service::{
+    server,
+    wires::{Api, Options, Record},
+};
 
 use crate::library::Library;
 
 pub(crate) const DOMAIN: &str = "library";
+
+/// Limits that no test here meets.
+const CONNECTIONS: server::Settings = server::Settings {
+    max_connections: 1000,
+    max_concurrent_streams: 100,
+    max_header_bytes: 32 * 1024,
+    first_request_timeout: Duration::from_secs(60),
+    tls_handshake_timeout: Duration::from_secs(60),
+    header_timeout: Duration::from_secs(60),
+    keepalive_interval: Duration::from_secs(60),
+    keepalive_timeout: Duration::from_secs(60),
+    max_connection_age: None,
+    max_connection_age_grace: Duration::from_secs(60),
+    shutdown_timeout: Duration::from_secs(60),
+};
 
 /// What differs from test to test.
 pub(crate) struct Settings {
@@ -87,8 +102,7 @@ impl Server {
         let service = tonic::service::interceptor::InterceptedService::new(service, guard);
         let kept = Arc::clone(&records);
         let app = ServiceBuilder::new()
-            .map_request(move |request: Request<Incoming>| {
-                let mut request = request.map(Body::new);
+            .map_request(move |mut request: Request<Body>| {
                 let record = Record::default();
                 kept.lock().expect("records").push(record.clone());
                 request.extensions_mut().insert(record);
@@ -105,19 +119,9 @@ impl Server {
 
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("bound");
-        tokio::spawn(async move {
-            loop {
-                let (stream, _) = listener.accept().await.expect("a connection");
-                let app = app.clone();
-                let service = TowerToHyperService::new(service_fn(move |request| {
-                    app.clone().oneshot(request)
-                }));
-                tokio::spawn(async move {
-                    let server = auto::Builder::new(TokioExecutor::new());
-                    let _ = server.serve_connection(TokioIo::new(stream), service).await;
-                });
-            }
-        });
+        let run =
+            server::run(listener, BoxCloneSyncService::new(app), None, CONNECTIONS, pending());
+        tokio::spawn(run);
         Self { address, library, records }
     }
 

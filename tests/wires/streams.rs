@@ -245,29 +245,25 @@ async fn the_limit_is_for_each_message_and_not_for_the_stream() {
 }
 
 #[tokio::test]
-async fn a_cancelled_upload_is_no_complete_one() {
-    let server = Server::start().await;
-    let stream = TcpStream::connect(server.address).await.expect("a connection");
-    let (sender, connection) = h2::client::handshake(stream).await.expect("HTTP/2");
-    tokio::spawn(connection);
-    let mut sender = sender.ready().await.expect("ready");
-    let request = Request::post("http://x/library.v1.LibraryService/ImportBooks")
-        .header(header::CONTENT_TYPE, "application/grpc")
-        .body(())
-        .expect("a request");
-    let (_answer, mut upload) = sender.send_request(request, false).expect("sent");
-    upload.send_data(framed(&Book::default()), false).expect("sent");
-    timeout(SOON, async {
-        while server.try_record().is_none_or(|record| record.call().is_none()) {
-            tokio::task::yield_now().await;
-        }
-    })
-    .await
-    .expect("decided");
-    upload.send_reset(h2::Reason::CANCEL);
-    // The handler saw an error, or was dropped before it saw anything; it never saw an end.
-    timeout(SOON, server.library.dropped.notified()).await.expect("the handler knows");
-    assert!(server.record().outcome().is_none_or(|outcome| outcome.code != Code::Ok));
+async fn an_upload_that_is_reset_is_no_complete_one() {
+    for reason in [h2::Reason::CANCEL, h2::Reason::NO_ERROR] {
+        let server = Server::start().await;
+        let stream = TcpStream::connect(server.address).await.expect("a connection");
+        let (sender, connection) = h2::client::handshake(stream).await.expect("HTTP/2");
+        tokio::spawn(connection);
+        let mut sender = sender.ready().await.expect("ready");
+        let request = Request::post("http://x/library.v1.LibraryService/ImportBooks")
+            .header(header::CONTENT_TYPE, "application/grpc")
+            .body(())
+            .expect("a request");
+        let (_answer, mut upload) = sender.send_request(request, false).expect("sent");
+        upload.send_data(framed(&Book::default()), false).expect("sent");
+        timeout(SOON, server.library.begun.notified()).await.expect("a message has come");
+        upload.send_reset(reason);
+        // The handler saw an error, or was dropped: it never saw an end.
+        timeout(SOON, server.library.dropped.notified()).await.expect("the handler knows");
+        assert!(server.record().outcome().is_none_or(|outcome| outcome.code != Code::Ok));
+    }
 }
 
 #[tokio::test]

@@ -107,6 +107,11 @@ impl Auth {
         self.issuer.sign_in(email, password).await
     }
 
+    /// Changes a refresh token for a new access token and the refresh token to use next.
+    pub async fn refresh(&self, refresh_token: &str) -> Result<Session, AuthError> {
+        self.issuer.refresh(refresh_token).await
+    }
+
     /// Ends sessions.
     pub async fn sign_out(&self, access_token: &str, scope: Scope) -> Result<(), AuthError> {
         self.issuer.sign_out(access_token, scope).await

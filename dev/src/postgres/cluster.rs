@@ -4,17 +4,17 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs::File;
 use std::net::{Ipv4Addr, TcpListener};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use tokio::time::timeout;
 use tokio_postgres::{Client, Config, NoTls};
-use uuid::Uuid;
 
 use super::account::Account;
 use super::binaries::Binaries;
 use super::directory::Directory;
+use super::options::{Options, setting};
 use crate::process::Supervised;
 
 /// The role that owns the server, as on Supabase.
@@ -30,51 +30,6 @@ const START: Duration = Duration::from_secs(60);
 const ANSWER: Duration = Duration::from_secs(1);
 /// How long a server may take to stop.
 const STOP: Duration = Duration::from_secs(30);
-
-/// What a server is started with.
-#[derive(Clone, Debug)]
-pub struct Options {
-    directory: PathBuf,
-    port: u16,
-    temporary: bool,
-    settings: Vec<(String, String)>,
-}
-
-impl Options {
-    /// A server that keeps its data in `directory`, across restarts, and listens on `port`.
-    pub fn persistent(directory: impl Into<PathBuf>, port: u16) -> Self {
-        let settings = vec![setting("max_connections", "100")];
-        Self { directory: directory.into(), port, temporary: false, settings }
-    }
-
-    /// A server for tests: on a free port, without durability, gone with the value or the process.
-    pub fn temporary() -> Self {
-        let settings = vec![
-            setting("max_connections", "300"),
-            setting("fsync", "off"),
-            setting("full_page_writes", "off"),
-        ];
-        let name = format!("user-service-test-{}", Uuid::new_v4().simple());
-        Self { directory: scratch().join(name), port: 0, temporary: true, settings }
-    }
-
-    /// Sets one of `postgresql.conf`'s parameters.
-    pub fn set(mut self, name: &str, value: &str) -> Self {
-        self.settings.push(setting(name, value));
-        self
-    }
-
-    /// Listens on a Unix socket in `directory` too; without it there is none.
-    pub fn socket(self, directory: &Path) -> Self {
-        self.set("unix_socket_directories", &directory.to_string_lossy())
-    }
-
-    /// Listens on this port; 0 finds a free one.
-    pub fn port(mut self, port: u16) -> Self {
-        self.port = port;
-        self
-    }
-}
 
 /// A running PostgreSQL server on 127.0.0.1. Dropping it stops the server.
 #[derive(Debug)]
@@ -294,18 +249,7 @@ pub(crate) async fn connect(config: &Config) -> Result<Client, tokio_postgres::E
     Ok(client)
 }
 
-fn setting(name: &str, value: &str) -> (String, String) {
-    (name.to_owned(), value.to_owned())
-}
-
 /// A port that was free a moment ago.
 fn free_port() -> Result<u16> {
     Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port())
-}
-
-/// A folder for what need not last, which the server's user can enter.
-fn scratch() -> PathBuf {
-    let folder = std::env::temp_dir();
-    let account = Account::find().ok().flatten();
-    if account.is_none_or(|it| it.can_enter(&folder)) { folder } else { "/var/tmp".into() }
 }

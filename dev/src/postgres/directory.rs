@@ -2,17 +2,16 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, DirBuilder, OpenOptions};
-use std::io::Write;
+use std::io::{ErrorKind, Write};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use std::os::unix::ffi::OsStrExt;
-
 use anyhow::{Context, Result, bail};
 use aws_lc_rs::digest::{SHA256, digest};
-use rustix::process::{Pid, Signal, kill_process, test_kill_process};
+use rustix::process::{Pid, Signal, kill_process};
 
 use super::account::{Account, check_owner};
 use super::binaries::Binaries;
@@ -133,11 +132,12 @@ impl Directory {
         let mut asked = false;
         while let Ok(text) = fs::read_to_string(&lock) {
             let pid = text.lines().next().and_then(|line| line.trim().parse().ok());
-            let alive = pid.and_then(Pid::from_raw).filter(|pid| test_kill_process(*pid).is_ok());
-            let Some(pid) = alive else { return Ok(()) };
-            if !self.is_server(pid) {
-                fs::remove_file(&lock)?;
-                return Ok(());
+            let Some(pid) = pid.and_then(Pid::from_raw) else { return Ok(()) };
+            match self.program(pid) {
+                None => return Ok(()),
+                Some(Program::Server) => {}
+                // A server that has just ended may still be listed, as a defunct process.
+                Some(Program::Other) => return remove_if_there(&lock),
             }
             if began.elapsed() > STOP {
                 bail!("an earlier PostgreSQL, process {}, does not stop", pid.as_raw_nonzero());
@@ -152,14 +152,33 @@ impl Directory {
         Ok(())
     }
 
-    /// Whether the process is a PostgreSQL server on our data.
-    fn is_server(&self, pid: Pid) -> bool {
+    /// What the process runs; `None` when there is none of that id.
+    fn program(&self, pid: Pid) -> Option<Program> {
         let pid = pid.as_raw_nonzero().to_string();
-        let Ok(output) = Command::new("ps").args(["-o", "args=", "-p", &pid]).output() else {
-            return false;
-        };
-        String::from_utf8_lossy(&output.stdout).contains(&*self.data().to_string_lossy())
+        let output = Command::new("ps").args(["-o", "args=", "-p", &pid]).output().ok()?;
+        let arguments = String::from_utf8_lossy(&output.stdout);
+        match arguments.trim() {
+            "" => None,
+            text if text.contains(&*self.data().to_string_lossy()) => Some(Program::Server),
+            _ => Some(Program::Other),
+        }
     }
+}
+
+/// Removes a file, unless it is gone already.
+pub(crate) fn remove_if_there(file: &Path) -> Result<()> {
+    match fs::remove_file(file) {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+        outcome => Ok(outcome?),
+    }
+}
+
+/// What a process id belongs to.
+enum Program {
+    /// A PostgreSQL server on our data.
+    Server,
+    /// Anything else.
+    Other,
 }
 
 /// Where the server of the state folder `folder` keeps its data: in it, or, where the server's
@@ -176,11 +195,13 @@ pub fn place(folder: &Path) -> Result<PathBuf> {
     Ok(Path::new("/var/tmp").join(format!("user-service-{name}")))
 }
 
-/// Writes a file that only we can read.
+/// Writes a file that only we can read, whole or not at all.
 pub(crate) fn write_private(path: &Path, text: &str) -> Result<()> {
+    let unfinished = path.with_extension("new");
     let mut options = OpenOptions::new();
-    let mut file = options.write(true).create(true).truncate(true).mode(0o600).open(path)?;
-    Ok(file.write_all(text.as_bytes())?)
+    options.write(true).create(true).truncate(true).mode(0o600);
+    options.open(&unfinished)?.write_all(text.as_bytes())?;
+    Ok(fs::rename(unfinished, path)?)
 }
 
 /// 128 random bits in hexadecimal: nothing to escape in a URL or in SQL.

@@ -122,6 +122,11 @@ impl Given {
         let session_attrs = self.session_attrs();
         let connect_timeout = self.seconds("connect_timeout").unwrap_or(CONNECT_TIMEOUT);
         let keepalive = self.keepalive();
+        for Parameter { key, source, .. } in &self.parameters {
+            if is_known(key) {
+                self.problems.push(format!("{source}: {key} is given twice"));
+            }
+        }
 
         let Ok(tls) = tls else { return Err(self.problems) };
         if !self.problems.is_empty() {
@@ -152,8 +157,7 @@ impl Given {
     }
 
     fn refuse_unknown(&mut self) {
-        let known = |key: &str| PARAMETERS.iter().any(|(name, _)| *name == key);
-        for Parameter { key, source, .. } in self.parameters.iter().filter(|p| !known(&p.key)) {
+        for Parameter { key, source, .. } in self.parameters.iter().filter(|p| !is_known(&p.key)) {
             let foreign = FOREIGN.iter().find(|(name, _)| name == key);
             self.problems.push(match foreign {
                 Some((name, advice)) => format!("{source}: {name} is not understood: {advice}"),
@@ -287,6 +291,10 @@ impl Given {
         };
         on.then_some(keepalive)
     }
+}
+
+fn is_known(key: &str) -> bool {
+    PARAMETERS.iter().any(|(name, _)| *name == key)
 }
 
 fn parse_bool(value: &str) -> Option<bool> {

@@ -26,7 +26,7 @@ pub(super) fn parameters(url: &str) -> Result<Vec<(String, String)>, &'static st
     if !hosts.is_empty() {
         let (names, ports) = split_hosts(hosts)?;
         found.push(("host".to_owned(), names));
-        found.push(("port".to_owned(), ports));
+        found.extend(ports.map(|ports| ("port".to_owned(), ports)));
     }
     found.push(("dbname".to_owned(), decode(name)?));
     for pair in query.split('&').filter(|pair| !pair.is_empty()) {
@@ -40,11 +40,16 @@ pub(super) fn parameters(url: &str) -> Result<Vec<(String, String)>, &'static st
 }
 
 /// Splits `user:password` from the rest at the last `@` before the query. The query begins at the
-/// first `?` behind the first `@`.
+/// first `?` behind the first `@` that is followed by `key=`.
 fn split_user_info(rest: &str) -> (Option<&str>, &str) {
     let Some(first_at) = rest.find('@') else { return (None, rest) };
-    let (_, behind) = rest.split_at(first_at);
-    let query = behind.find('?').map_or(rest.len(), |at| first_at + at);
+    let begins_query = |at: &usize| {
+        let (key, _) = rest.get(at + 1..)?.split_once('=')?;
+        Some(key.chars().all(|c| c.is_ascii_lowercase() || c == '_'))
+    };
+    let marks = rest.match_indices('?').map(|(at, _)| at).filter(|at| *at > first_at);
+    let query = marks.into_iter().find(|at| begins_query(at) == Some(true));
+    let query = query.unwrap_or(rest.len());
     let (authority, _) = rest.split_at(query);
     match authority.rfind('@') {
         Some(at) => (rest.get(..at), rest.get(at + 1..).unwrap_or_default()),
@@ -52,8 +57,8 @@ fn split_user_info(rest: &str) -> (Option<&str>, &str) {
     }
 }
 
-/// Splits `a:1,[::1]:2,c` into `a,::1,c` and `1,2,5432`.
-fn split_hosts(hosts: &str) -> Result<(String, String), &'static str> {
+/// Splits `a:1,[::1]:2,c` into `a,::1,c` and `1,2,5432`; without any port there are none.
+fn split_hosts(hosts: &str) -> Result<(String, Option<String>), &'static str> {
     let mut names = Vec::new();
     let mut ports = Vec::new();
     for host in hosts.split(',') {
@@ -66,9 +71,15 @@ fn split_hosts(hosts: &str) -> Result<(String, String), &'static str> {
             None => host.split_once(':').unwrap_or((host, "")),
         };
         names.push(decode(name)?);
-        ports.push(if port.is_empty() { "5432".to_owned() } else { decode(port)? });
+        ports.push(decode(port)?);
     }
-    Ok((names.join(","), ports.join(",")))
+    if ports.iter().all(String::is_empty) {
+        return Ok((names.join(","), None));
+    }
+    for port in ports.iter_mut().filter(|port| port.is_empty()) {
+        port.push_str("5432");
+    }
+    Ok((names.join(","), Some(ports.join(","))))
 }
 
 fn decode(text: &str) -> Result<String, &'static str> {
@@ -104,6 +115,7 @@ mod tests {
             ("postgres://u:a:b@h", "a:b"),
             ("postgres://u:100%@h", "100%"),
             ("postgres://u:p@h/d?application_name=me@there", "p"),
+            ("postgres://u:p@?h@h/d?application_name=me@there", "p@?h"),
         ] {
             assert_eq!(get(url, "password").as_deref(), Some(password), "{url}");
             assert_eq!(get(url, "host").as_deref(), Some("h"), "{url}");

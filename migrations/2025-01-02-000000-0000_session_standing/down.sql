@@ -1,0 +1,1 @@
+drop function user_service.session_standing(uuid, uuid);

@@ -1,0 +1,201 @@
+//! A session with a server: the addresses tried, the login, the task that carries its messages.
+
+use std::{slice, time::Duration};
+
+use futures_util::{StreamExt as _, stream};
+use tokio::{sync::mpsc, task::AbortHandle, time::timeout};
+use tokio_postgres::{AsyncMessage, CancelToken, Client, SimpleQueryMessage, error::DbError};
+
+use super::{
+    dial::{self, Peer},
+    error::Cause,
+    sqlstate::FirstSqlState,
+    target::{Address, Host, SessionAttrs, SslMode, Target},
+};
+
+/// A session that has been logged in to, before diesel gets it.
+pub(super) struct Session {
+    pub(super) client: Client,
+    pub(super) sqlstate: FirstSqlState,
+    /// To be kept for as long as the client: dropping it cuts the socket.
+    pub(super) driver: Driver,
+    pub(super) canceller: Canceller,
+    /// The server takes no changes.
+    pub(super) read_only: bool,
+    in_recovery: bool,
+}
+
+/// Where a server's notices go.
+pub(super) type Notices = mpsc::UnboundedSender<DbError>;
+
+impl Session {
+    /// Logs in to the first host that will do.
+    pub(super) async fn open(target: &Target, notices: Option<Notices>) -> Result<Self, Cause> {
+        let mut first: Option<Cause> = None;
+        // `prefer-standby` is content with anything the second time round.
+        let rounds: &[_] = match target.session_attrs {
+            SessionAttrs::PreferStandby => &[SessionAttrs::Standby, SessionAttrs::Any],
+            ref attrs => slice::from_ref(attrs),
+        };
+        for attrs in rounds {
+            for host in &target.hosts {
+                match Self::open_host(target, host, *attrs, notices.as_ref()).await {
+                    Ok(session) => return Ok(session),
+                    Err(problem) => {
+                        let problem = problem.at(host);
+                        first = Some(first.map_or(problem.clone(), |first| first.and(&problem)));
+                    }
+                }
+            }
+        }
+        Err(first.unwrap_or_else(|| "no host to connect to".to_owned().into()))
+    }
+
+    async fn open_host(
+        target: &Target,
+        host: &Host,
+        attrs: SessionAttrs,
+        notices: Option<&Notices>,
+    ) -> Result<Self, Cause> {
+        let peers = dial::peers(host).await.map_err(|error| Cause::from(error.to_string()))?;
+        let mut problem = Cause::from("the name has no address".to_owned());
+        for peer in peers {
+            let attempt = Self::open_peer(target, host, peer, notices.cloned());
+            problem = match timeout(target.connect_timeout, attempt).await {
+                Ok(Ok(session)) if session.suits(attrs) => return Ok(session),
+                Ok(Ok(_)) => {
+                    "not the kind of server that target_session_attrs asks for".to_owned().into()
+                }
+                Ok(Err(problem)) => problem,
+                Err(_) => no_answer(target.connect_timeout),
+            };
+        }
+        Err(problem)
+    }
+
+    async fn open_peer(
+        target: &Target,
+        host: &Host,
+        peer: Peer,
+        notices: Option<Notices>,
+    ) -> Result<Self, Cause> {
+        let sqlstate = FirstSqlState::default();
+        let name = match &host.address {
+            Address::Host(name) => name.clone(),
+            Address::Socket(_) => String::new(),
+        };
+        let socket = dial::dial(&peer, target.keepalive).await;
+        let socket = socket.map_err(|error| Cause::from(error.to_string()))?;
+        let (stream, connector) =
+            dial::secure(socket, &target.tls, &name, host.ssl_mode, sqlstate.clone());
+        let mut login = target.login.clone();
+        login.ssl_mode(host.ssl_mode.negotiate());
+        let (client, mut connection) =
+            login.connect_raw(stream, connector).await.map_err(|error| Cause::from(&error))?;
+        let driver = tokio::spawn(async move {
+            let mut messages = stream::poll_fn(|cx| connection.poll_message(cx));
+            while let Some(Ok(message)) = messages.next().await {
+                if let (AsyncMessage::Notice(notice), Some(notices)) = (message, &notices) {
+                    let _ = notices.send(notice); // nobody listens any more
+                }
+            }
+        });
+        let token = client.cancel_token();
+        let mut session = Self {
+            client,
+            sqlstate,
+            canceller: Canceller {
+                token,
+                target: target.clone(),
+                host: name,
+                peer,
+                ssl_mode: host.ssl_mode,
+            },
+            driver: Driver(Some(driver.abort_handle())),
+            read_only: false,
+            in_recovery: false,
+        };
+        let told = session.ask("SHOW transaction_read_only; SELECT pg_is_in_recovery()").await?;
+        session.read_only = told.first().is_some_and(|value| value == "on");
+        session.in_recovery = told.get(1).is_some_and(|value| value == "t");
+        Ok(session)
+    }
+
+    fn suits(&self, attrs: SessionAttrs) -> bool {
+        match attrs {
+            SessionAttrs::Any | SessionAttrs::PreferStandby => true,
+            SessionAttrs::ReadWrite => !self.read_only,
+            SessionAttrs::ReadOnly => self.read_only,
+            SessionAttrs::Primary => !self.in_recovery,
+            SessionAttrs::Standby => self.in_recovery,
+        }
+    }
+
+    /// Runs statements that answer nothing.
+    pub(super) async fn run(&mut self, statements: &str) -> Result<(), Cause> {
+        self.client.batch_execute(statements).await.map_err(|error| (&error).into())
+    }
+
+    /// Runs statements and returns the first column of every row.
+    async fn ask(&mut self, statements: &str) -> Result<Vec<String>, Cause> {
+        let told = self.client.simple_query(statements).await;
+        let told = told.map_err(|error| Cause::from(&error))?;
+        let rows = told.iter().filter_map(|message| match message {
+            SimpleQueryMessage::Row(row) => row.get(0).map(str::to_owned),
+            _ => None,
+        });
+        Ok(rows.collect())
+    }
+}
+
+/// The task that reads and writes a connection's socket. Cuts it when dropped.
+pub(super) struct Driver(Option<AbortHandle>);
+
+impl Driver {
+    pub(super) fn is_finished(&self) -> bool {
+        self.0.as_ref().is_none_or(AbortHandle::is_finished)
+    }
+
+    /// Lets the task say goodbye to the server.
+    pub(super) fn part(&mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for Driver {
+    fn drop(&mut self) {
+        if let Some(task) = &self.0 {
+            task.abort();
+        }
+    }
+}
+
+/// Asks a server to stop what a connection runs.
+#[derive(Clone)]
+pub(super) struct Canceller {
+    token: CancelToken,
+    target: Target,
+    host: String,
+    peer: Peer,
+    ssl_mode: SslMode,
+}
+
+impl Canceller {
+    pub(super) async fn cancel(&self) -> Result<(), Cause> {
+        let socket = dial::dial(&self.peer, self.target.keepalive).await;
+        let socket = socket.map_err(|error| Cause::from(error.to_string()))?;
+        let (stream, connector) = dial::secure(
+            socket,
+            &self.target.tls,
+            &self.host,
+            self.ssl_mode,
+            FirstSqlState::default(),
+        );
+        self.token.cancel_query_raw(stream, connector).await.map_err(|error| (&error).into())
+    }
+}
+
+/// What is told of a server that is silent.
+pub(super) fn no_answer(limit: Duration) -> Cause {
+    format!("no answer within {limit:?}").into()
+}

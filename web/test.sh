@@ -1,0 +1,54 @@
+#!/usr/bin/env bash
+# Tests the web part: the client package, then the page in a real browser against the real service,
+# a real PostgreSQL and the stand-in for Supabase Auth. Installs what is missing, picks free ports,
+# leaves nothing running. Each runner ends with its counts: `# pass N`, `# fail N`, `# skipped N`.
+# Arguments go to the browser tests: web/test.sh --test-name-pattern=offline
+set -euo pipefail
+cd "$(dirname "$0")/.."
+. scripts/tools.sh
+
+install_chromium() {
+  export CHROMIUM=${CHROMIUM:-$(command -v chromium || command -v chromium-browser || command -v google-chrome || true)}
+  [ -n "$CHROMIUM" ] && return
+  command -v apt-get >/dev/null || {
+    echo 'set CHROMIUM to a Chromium or Chrome, then try again' >&2
+    return 1
+  }
+  echo 'installing chromium …'
+  local sudo=()
+  [ "$(id -u)" -eq 0 ] || sudo=(sudo)
+  "${sudo[@]}" apt-get update -qq
+  "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium >/dev/null
+  CHROMIUM=$(command -v chromium)
+}
+
+# As many ports that are free at the moment as there are names, each exported under its name.
+export_free_ports() {
+  local numbers
+  numbers=$(node -e '
+    const servers = process.argv.slice(1).map(() => require("node:net").createServer().listen(0, "127.0.0.1"));
+    setImmediate(() => servers.forEach((it) => { console.log(it.address().port); it.close(); }));
+  ' "$@")
+  for name in "$@"; do
+    export "$name=$(head -n 1 <<<"$numbers")"
+    numbers=$(tail -n +2 <<<"$numbers")
+  done
+}
+
+install_node
+install_chromium
+web/install.sh
+export_free_ports DEV_HTTP_PORT DEV_AUTH_PORT DEV_DB_PORT SERVICE_PORT WEB_PORT
+export NEXT_TELEMETRY_DISABLED=1
+export NEXT_PUBLIC_SUPABASE_URL="http://127.0.0.1:$DEV_AUTH_PORT"
+export NEXT_PUBLIC_SUPABASE_PUBLISHABLE_KEY=sb_publishable_dev
+export NEXT_PUBLIC_USER_SERVICE_URL="http://127.0.0.1:$SERVICE_PORT"
+
+cargo build --quiet
+npm run --prefix web --silent build
+npm run --prefix web --silent check
+
+status=0
+npm test --prefix web --silent || status=$?
+(cd web && node --test --test-reporter=spec "$@" e2e/suite.ts) || status=$?
+exit "$status"
