@@ -17,6 +17,7 @@ use crate::{
     error::DOMAIN,
     health::{self, Readiness},
     observe::{Observe, REQUEST_ID},
+    pages,
     server::App,
     shutdown::{EndStreamsWhenClosing, RefuseWhenClosing},
     wires::{Api, Call, Options, StartError, StepLayer},
@@ -55,6 +56,8 @@ pub struct Shared<H: Health> {
     pub health: HealthServer<H>,
     /// `/healthz` and `/readyz`.
     pub readiness: Readiness,
+    /// The web pages.
+    pub pages: Router,
     /// Told of every call.
     pub observer: StepLayer<Observe>,
     /// Cancelled when the port is closing.
@@ -74,7 +77,7 @@ pub fn api(descriptors: &[u8], settings: &Settings) -> Result<Api, StartError> {
     let options = Options {
         domain: Some(DOMAIN.to_owned()),
         max_message_bytes: settings.max_body_bytes,
-        reserved_paths: health::PATHS.map(str::to_owned).to_vec(),
+        reserved_paths: health::PATHS.into_iter().chain(pages::PATHS).map(str::to_owned).collect(),
         response_metadata: Vec::new(),
     };
     Api::new(&sets, options)
@@ -87,7 +90,7 @@ pub fn new<H: Health>(
     settings: &Settings,
     shared: Shared<H>,
 ) -> App {
-    let Shared { health, readiness, observer, closing } = shared;
+    let Shared { health, readiness, pages, observer, closing } = shared;
     services.add_service(EndStreamsWhenClosing::new(health, closing.clone()));
     if settings.reflection {
         add_reflection(&mut services, api, &closing);
@@ -109,7 +112,7 @@ pub fn new<H: Health>(
         .service(routes);
 
     // Outside stand only layers that observe, or that speak HTTP themselves.
-    let pages = with_pages(readiness.pages(), BoxCloneSyncService::new(calls));
+    let pages = with_pages(readiness.pages().merge(pages), BoxCloneSyncService::new(calls));
     let guarded = ServiceBuilder::new()
         .map_response(|response: Response<_>| response.map(Body::new))
         .layer(CatchPanicLayer::custom(panicked))
@@ -122,7 +125,12 @@ pub fn new<H: Health>(
 /// Health and reflection: outside the guard and the load shed, since they must answer when
 /// everything else is refused.
 fn stands_beside(call: &Call) -> bool {
-    call.path().starts_with("/grpc.health.") || call.path().starts_with("/grpc.reflection.")
+    is_beside(call.method().parent_service().full_name())
+}
+
+/// Whether a service is health or reflection.
+pub fn is_beside(service: &str) -> bool {
+    service.starts_with("grpc.health.") || service.starts_with("grpc.reflection.")
 }
 
 fn add_reflection(services: &mut RoutesBuilder, api: &Api, closing: &CancellationToken) {

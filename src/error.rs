@@ -3,7 +3,7 @@
 //! The client gets a code, a fixed sentence and an `ErrorInfo` with the reason. The cause goes to
 //! the log, once, where the error becomes a `Status`.
 
-use std::{error::Error as StdError, time::Duration};
+use std::{borrow::Cow, error::Error as StdError, time::Duration};
 
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt as _};
@@ -83,7 +83,7 @@ reasons! {
 
 impl Reason {
     /// How long the client should wait before it tries again, where trying again helps.
-    fn retry_delay(self) -> Option<Duration> {
+    pub fn retry_delay(self) -> Option<Duration> {
         matches!(self.code(), Code::Unavailable | Code::ResourceExhausted).then_some(RETRY_DELAY)
     }
 }
@@ -93,7 +93,7 @@ impl Reason {
 pub struct Error {
     reason: Reason,
     message: &'static str,
-    fields: Vec<(&'static str, &'static str)>,
+    fields: Vec<(&'static str, Cow<'static, str>)>,
     cause: Option<Box<dyn StdError + Send + Sync>>,
 }
 
@@ -103,9 +103,10 @@ impl Error {
         Self { reason, message: reason.message(), fields: Vec::new(), cause: None }
     }
 
-    /// A wrong field: `FIELD_INVALID` with a `BadRequest` that names it.
-    pub fn field(field: &'static str, description: &'static str) -> Self {
-        Self { fields: vec![(field, description)], ..Self::new(Reason::FieldInvalid) }
+    /// A wrong field: `FIELD_INVALID` with a `BadRequest` that names it. The description says what
+    /// is expected, never what was sent.
+    pub fn field(field: &'static str, description: impl Into<Cow<'static, str>>) -> Self {
+        Self { fields: vec![(field, description.into())], ..Self::new(Reason::FieldInvalid) }
     }
 
     /// Says it in a sentence that helps more than the reason's own. Fixed text: nothing of the

@@ -24,6 +24,7 @@ use crate::{
     health::Readiness,
     metrics::{self, Elsewhere, Metrics},
     observe::Observe,
+    pages,
     proto::{self, user::v1::user_service_server},
     server::{self, App},
     tls::{self, Tls},
@@ -66,11 +67,13 @@ pub async fn run(
     let closing = CancellationToken::new();
 
     let mut services = RoutesBuilder::default();
-    let max_message_bytes = config.app.max_body_bytes;
-    services.add_service(user_service::guarded(db.clone(), &auth, sessions, max_message_bytes));
+    let user_service =
+        user_service::guarded(db.clone(), api.pool(), &auth, sessions, config.app.max_body_bytes);
+    services.add_service(user_service.map_err(text)?);
+    let pages = pages::router(&config.pages, &api, &auth);
     let observer = StepLayer(Observe::new(metrics.clone()));
     let shared =
-        Shared { health, readiness: readiness.clone(), observer, closing: closing.clone() };
+        Shared { health, readiness: readiness.clone(), pages, observer, closing: closing.clone() };
     let app = app::new(&api, services, &config.app, shared);
 
     // All of it ends with this function.

@@ -26,7 +26,11 @@ wait $watch && [ -n "$remove" ] && { rm -rf "$remove" || { sleep 1; rm -rf "$rem
 exit $code
 "#;
 
-/// A program under supervision. Dropping it stops the program and waits for its end.
+/// How long a dropped program is waited for.
+const STOP: Duration = Duration::from_secs(60);
+
+/// A program under supervision. Dropping it stops the program and waits for its end, a minute at
+/// most.
 #[derive(Debug)]
 pub struct Supervised {
     shell: Child,
@@ -87,7 +91,9 @@ impl Supervised {
 impl Drop for Supervised {
     fn drop(&mut self) {
         drop(self.pipe.take());
-        // There is nobody to tell: the shell has done what it could.
-        let _ = self.shell.wait();
+        let end = Instant::now() + STOP;
+        while self.exited().is_none() && Instant::now() < end {
+            std::thread::sleep(Duration::from_millis(5));
+        }
     }
 }

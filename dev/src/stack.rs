@@ -198,6 +198,8 @@ fn environment(cluster: &Cluster, auth: &Auth, ports: Ports) -> Vec<(&'static st
         ("SUPABASE_PUBLISHABLE_KEY", PUBLISHABLE_KEY.into()),
         ("LISTEN_ADDR", format!("127.0.0.1:{}", ports.http.number)),
         ("CORS_ALLOWED_ORIGINS", ORIGINS.into()),
+        ("DOCS", "on".into()),
+        ("EXPLORER", "on".into()),
     ]
 }
 

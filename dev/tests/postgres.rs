@@ -89,12 +89,9 @@ async fn a_taken_port_is_told_in_the_servers_own_words() -> Result<()> {
 
 #[tokio::test]
 async fn a_socket_is_there_only_where_it_was_asked_for() -> Result<()> {
-    let folder = Scratch::new();
-    std::fs::create_dir(&folder.0)?;
-    std::fs::set_permissions(&folder.0, Permissions::from_mode(0o777))?;
-    let cluster = Cluster::start(Options::temporary().socket(&folder.0)).await?;
+    let cluster = Cluster::start(Options::temporary().socket()).await?;
     let mut config = tokio_postgres::Config::new();
-    config.host_path(&folder.0).port(cluster.port()).dbname("postgres");
+    config.host_path(cluster.directory()).port(cluster.port()).dbname("postgres");
     config.user(SUPERUSER).password(cluster.config(SUPERUSER, "postgres").get_password().unwrap());
     let (_client, _connection) = config.connect(tokio_postgres::NoTls).await?;
 

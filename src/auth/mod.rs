@@ -127,6 +127,12 @@ impl Auth {
         self.0.keys.state(self.0.clock.instant())
     }
 
+    /// What a method requires, by its path on the gRPC wire; `None` for one that the descriptors do
+    /// not know.
+    pub fn requirement(&self, path: &str) -> Option<Requirement> {
+        self.0.requirements.of(path)
+    }
+
     /// What happened so far, in numbers.
     pub fn counts(&self) -> &Counts {
         &self.0.counts

@@ -3,6 +3,7 @@
 
 mod command;
 mod database;
+mod pages;
 mod reader;
 mod settings;
 mod tokens;
@@ -54,6 +55,8 @@ pub struct Config {
     pub session_check: Option<Duration>,
     /// What each call may take.
     pub app: app::Settings,
+    /// The web pages.
+    pub pages: crate::pages::Settings,
     /// What each connection may take.
     pub connections: server::Settings,
     /// Not ready for so long before the port closes.
@@ -86,10 +89,10 @@ pub fn serve(lookup: Lookup<'_>) -> Result<Config, Problems> {
         let tokens = tokens::read(&mut reader);
         let session_check = session_check(&mut reader);
         let app = app(&mut reader);
+        let pages = pages::read(&mut reader);
         let connections = connections(&mut reader);
         let shutdown_delay = reader.duration(&SHUTDOWN_DELAY);
         let log = log(&mut reader);
-        not_yet(&mut reader);
         Some(Config {
             listen: listen?,
             admin: admin?,
@@ -98,6 +101,7 @@ pub fn serve(lookup: Lookup<'_>) -> Result<Config, Problems> {
             auth: tokens?,
             session_check: session_check?,
             app: app?,
+            pages: pages?,
             connections: connections?,
             shutdown_delay: shutdown_delay?,
             log: log?,
@@ -119,15 +123,6 @@ fn finish<T>(value: Option<T>, reader: Reader<'_>) -> Result<T, Problems> {
     match (value, reader.problems()) {
         (Some(value), problems) if problems.is_empty() => Ok(value),
         (_, problems) => Err(Problems(problems)),
-    }
-}
-
-/// Settings whose work is still to come stop the start: one that is ignored is worse than none.
-fn not_yet(reader: &mut Reader<'_>) {
-    for setting in [&DOCS, &EXPLORER] {
-        if reader.switch(setting) == Some(true) {
-            reader.problem(setting, "is not there yet: leave it off");
-        }
     }
 }
 

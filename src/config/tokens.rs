@@ -64,7 +64,7 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Option<auth::Settings> {
 }
 
 /// The address of the project's Auth service, with a slash behind it.
-fn project(text: &str) -> Result<Url, &'static str> {
+pub(super) fn project(text: &str) -> Result<Url, &'static str> {
     const WRONG: &str = "is not a project's address: write https://<project>.supabase.co";
     let url =
         Url::parse(&format!("{}/{AUTH_PATH}/", text.trim_end_matches('/'))).map_err(|_| WRONG)?;

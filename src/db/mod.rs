@@ -18,6 +18,7 @@ mod connection;
 mod dial;
 mod error;
 mod lease;
+mod login;
 mod migrate;
 mod pool;
 mod schema;
@@ -30,11 +31,12 @@ mod target;
 mod tls;
 pub mod users;
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 pub use as_caller::{AsCaller, Queries};
 pub use caller_connection::CallerConnection;
 pub use error::{Cause, Error};
+pub use login::Login;
 pub use migrate::migrate;
 pub use pool::Connections;
 pub use sqlstate::SqlState;
@@ -68,6 +70,7 @@ pub struct Settings {
 #[derive(Clone)]
 pub struct Db {
     pool: Pool,
+    schema: Arc<str>,
     search_path: SearchPath,
 }
 
@@ -76,7 +79,8 @@ impl Db {
     /// down is no error: connections are made when they are needed.
     pub fn new(settings: Settings) -> Self {
         let search_path = SearchPath::new(&settings.schema);
-        Self { pool: Pool::new(&settings, search_path.clone()), search_path }
+        let pool = Pool::new(&settings, search_path.clone());
+        Self { pool, schema: settings.schema.into(), search_path }
     }
 
     /// Works as this caller: under the caller's role and claims, until the caller's deadline.

@@ -114,7 +114,7 @@ fn challenge(status: &Status, authorized: bool) -> HeaderValue {
 }
 
 /// The HTTP status of a gRPC code, as `google/rpc/code.proto` maps them.
-pub(super) fn http_status(code: Code) -> StatusCode {
+pub fn http_status(code: Code) -> StatusCode {
     let http = match code {
         Code::Ok => 200,
         Code::Cancelled => 499,

@@ -10,7 +10,7 @@ use prost_reflect::{
 use super::{template::Template, values};
 
 /// The message that carries bytes of any content type instead of JSON.
-pub(super) const HTTP_BODY: &str = "google.api.HttpBody";
+pub const HTTP_BODY: &str = "google.api.HttpBody";
 
 /// What of the request message the HTTP body fills.
 #[derive(Clone, Debug, PartialEq)]
@@ -62,7 +62,7 @@ impl Binding {
     }
 
     /// The fields of the template's variables, in their order, each from the request message down.
-    pub(super) fn fields(&self) -> &[Vec<FieldDescriptor>] {
+    pub fn fields(&self) -> &[Vec<FieldDescriptor>] {
         &self.fields
     }
 

@@ -42,8 +42,9 @@ mod translate;
 mod upload;
 mod values;
 
+pub use answer::http_status;
 pub use api::{Api, Options, StartError};
-pub use binding::{Binding, RequestBody};
+pub use binding::{Binding, HTTP_BODY, RequestBody};
 pub use call::{Call, Deadline, Outcome, Record, Wire};
 pub use deadline::DeadlineStep;
 pub use decide::DecideStep;
@@ -55,3 +56,4 @@ pub use shed::ShedStep;
 pub use step::{Inner, Step, StepLayer, Stepped};
 pub use template::{Segment, Template, Variable};
 pub use translate::TranslateStep;
+pub use values::has_text_form;

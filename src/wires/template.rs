@@ -6,7 +6,7 @@
 //! Segment  = "*" | "**" | LITERAL | "{" FieldPath [ "=" Segments ] "}"
 //! ```
 
-use std::fmt;
+use std::{fmt, ops::Range};
 
 use percent_encoding::percent_decode_str;
 
@@ -35,6 +35,11 @@ impl Variable {
     /// The path of the field, its names joined by dots.
     pub fn field_path(&self) -> &str {
         &self.field_path
+    }
+
+    /// Which of the template's segments it takes.
+    pub fn range(&self, template: &Template) -> Range<usize> {
+        self.start..self.end.unwrap_or(template.segments.len())
     }
 
     /// The value that a path gives to this variable; `None` where its percent-encoding is broken.

@@ -21,7 +21,7 @@ const SCALAR_MESSAGES: [&str; 12] = [
 
 /// True where one value of the field can be written as text: scalars, enums, and well-known
 /// messages that JSON writes as one scalar.
-pub(super) fn has_text_form(field: &FieldDescriptor) -> bool {
+pub fn has_text_form(field: &FieldDescriptor) -> bool {
     match field.kind() {
         Kind::Message(message) => SCALAR_MESSAGES.contains(&message.full_name()),
         _ => !field.is_map(),

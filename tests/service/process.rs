@@ -41,7 +41,7 @@ async fn all_wrong_settings_are_reported_at_once_each_with_what_to_do() {
         .env("MAX_BODY_BYTES", "12")
         .env("CORS_ALLOWED_ORIGINS", "localhost:3000")
         .env("JWT_SECRET", "too short")
-        .env("DOCS", "on");
+        .env("DOCS", "perhaps");
     let (code, _, said) = output(&mut command).await;
     assert_eq!(code, Some(2));
     for setting in [

@@ -1,6 +1,6 @@
 //! What a server is started with.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use uuid::Uuid;
 
@@ -29,6 +29,7 @@ impl Options {
             setting("fsync", "off"),
             setting("full_page_writes", "off"),
         ];
+        // Short, since the path of a Unix socket may have about 100 bytes.
         let name = format!("user-service-{:08x}", Uuid::new_v4().as_fields().0);
         Self { directory: scratch().join(name), port: 0, temporary: true, settings }
     }
@@ -39,10 +40,10 @@ impl Options {
         self
     }
 
-    /// Listens on a Unix socket in `directory` too, where the server's user must be able to write;
-    /// without it there is none. The path may have about 80 bytes.
-    pub fn socket(self, directory: &Path) -> Self {
-        self.set("unix_socket_directories", &directory.to_string_lossy())
+    /// Listens on a Unix socket in the server's directory too; without it there is none.
+    pub fn socket(self) -> Self {
+        let directory = self.directory.to_string_lossy().into_owned();
+        self.set("unix_socket_directories", &directory)
     }
 
     /// Listens on this port; 0 finds a free one.
