@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from urllib.request import urlopen
 
 from openapi_spec_validator import OpenAPIV31SpecValidator
@@ -31,7 +32,8 @@ def conforms() -> bool:
         "--header", f"Authorization: Bearer {os.environ['TOKEN']}",
         "--checks", "all", "--max-examples", "200", "--generation-deterministic", "--no-color",
     ]
-    return subprocess.run(command, check=False).returncode == 0
+    with TemporaryDirectory() as folder:  # it leaves files where it runs
+        return subprocess.run(command, check=False, cwd=folder).returncode == 0
 
 
 documents = {path: Path(path).read_bytes() for path in sys.argv[1:]}
