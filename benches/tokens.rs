@@ -3,6 +3,7 @@
 
 #[path = "../tests/auth_support/mod.rs"]
 mod auth_support;
+mod figure;
 
 use std::{
     fs,
@@ -54,9 +55,7 @@ fn main() -> ExitCode {
     ];
     let mut all_pass = true;
     for (name, ratio, limit) in figures {
-        let pass = ratio <= limit;
-        all_pass &= pass;
-        println!("{name} {ratio:.3} {limit} {}", if pass { "pass" } else { "FAIL" });
+        all_pass &= figure::print(name, ratio, ..=limit);
     }
     if all_pass { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

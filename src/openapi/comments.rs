@@ -4,7 +4,7 @@ use prost_reflect::FileDescriptor;
 
 /// The comment before what stands at this path of the file, as Markdown; none where the
 /// descriptors carry no source info.
-pub(crate) fn comment(file: &FileDescriptor, path: &[i32]) -> Option<String> {
+pub fn comment(file: &FileDescriptor, path: &[i32]) -> Option<String> {
     let info = file.file_descriptor_proto().source_code_info.as_ref()?;
     let location = info.location.iter().find(|location| location.path == path)?;
     let text = location.leading_comments.as_deref()?;
@@ -16,7 +16,7 @@ pub(crate) fn comment(file: &FileDescriptor, path: &[i32]) -> Option<String> {
 }
 
 /// The first sentence, without its full stop, and what follows it.
-pub(crate) fn summary(comment: &str) -> (String, Option<String>) {
+pub(super) fn summary(comment: &str) -> (String, Option<String>) {
     let paragraph = comment.split("\n\n").next().unwrap_or(comment);
     let end = paragraph.find(". ").or_else(|| paragraph.find(".\n"));
     let (first, _) = paragraph.split_at(end.unwrap_or(paragraph.len()));

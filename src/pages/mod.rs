@@ -3,8 +3,10 @@
 
 mod asset;
 mod docs;
+mod explorer;
 
 use axum::Router;
+use serde::Serialize;
 use url::Url;
 
 use crate::{auth::Auth, wires::Api};
@@ -24,7 +26,7 @@ pub struct Settings {
 }
 
 /// A Supabase project, as far as signing in needs it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Project {
     /// The address of its Auth service, with a slash behind it.
     pub auth: Url,
@@ -37,6 +39,9 @@ pub fn router(settings: &Settings, api: &Api, auth: &Auth) -> Router {
     let mut router = Router::new();
     if settings.docs {
         router = router.merge(docs::router(api, auth));
+    }
+    if settings.explorer {
+        router = router.merge(explorer::router(settings, api, auth));
     }
     router
 }
