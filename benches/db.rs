@@ -24,11 +24,12 @@ use user_service::{
 };
 use uuid::Uuid;
 
-diesel::table! {
-    users_table (id) {
-        #[sql_name = "users"]
-        id -> Uuid,
-        full_name -> Nullable<Text>,
+mod table {
+    diesel::table! {
+        users (id) {
+            id -> Uuid,
+            full_name -> Nullable<Text>,
+        }
     }
 }
 
@@ -72,7 +73,7 @@ async fn select(db: &Db, ada: &Caller, id: Uuid) -> Result<(), Error> {
     use diesel_async::RunQueryDsl as _; // its `load` would be every type's above
 
     let read = async move |c: &mut CallerConnection<'_>| {
-        let row = users_table::table.find(id).select(users_table::full_name);
+        let row = table::users::table.find(id).select(table::users::full_name);
         row.get_result::<Option<String>>(c).await
     };
     db.as_caller(ada).read(read).await.map(drop)

@@ -33,5 +33,5 @@ npm run --prefix web --silent check
 
 status=0
 npm test --prefix web --silent || status=$?
-npm run --prefix web --silent test:e2e -- "$@" || status=$?
+(cd web && node --test --test-reporter=spec "$@" e2e/suite.ts) || status=$?
 exit "$status"

@@ -38,6 +38,7 @@ pub async fn app(api: &Api, services: RoutesBuilder, settings: &app::Settings) -
     let shared = Shared {
         health,
         readiness: Readiness::new(reporter, &[]).await,
+        pages: axum::Router::new(),
         observer: StepLayer(Observe::new(Arc::new(Metrics::new(Nothing)))),
         closing: CancellationToken::new(),
     };

@@ -60,6 +60,14 @@ test("an address that is taken is told", async (t) => {
   await page.getByRole("alert").filter({ hasText: "There is an account with this address already." }).waitFor();
 });
 
+test("a confirmation link that is no longer good is told", async (t) => {
+  const page = await visitor(t);
+  for (const query of ["", "?code=old", "?token_hash=old&type=email"]) {
+    await page.goto(`/auth/confirm${query}`);
+    await page.getByRole("status").filter({ hasText: "That link has expired" }).waitFor();
+  }
+});
+
 test("who is signed in does not see the sign-in page, and lands where they were going", async (t) => {
   const user = await newUser();
   const page = await visitor(t);

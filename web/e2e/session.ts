@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { comeBack, editSession, fillIn, newUser, signIn, type StoredSession, visitor } from "./browser.ts";
 import { shoot } from "./shots.ts";
-import { needsSessionCheck, sql } from "./stack.ts";
+import { sql } from "./stack.ts";
 
 const GET_NAME = "**/user.v1.UserService/GetName";
 const isRefresh = (what: { url(): string }) => what.url().includes("grant_type=refresh_token");
@@ -60,30 +60,36 @@ test("an expired session leads to the sign-in page, and signing in leads back", 
   await page.getByRole("heading", { name: "Ada Lovelace" }).waitFor();
 });
 
-test("a session that was ended elsewhere ends the open page", needsSessionCheck, async (t) => {
+test("an open page whose session can no longer be renewed leaves for the sign-in page", async (t) => {
   const user = await newUser("Ada Lovelace");
   const page = await visitor(t);
   await signIn(page, user);
+  await editSession(page.context(), expire);
   sql(`delete from auth.sessions where user_id = '${user.id}'`);
   await comeBack(page);
   await page.waitForURL("**/sign-in?reason=out");
 });
 
-test("a server component says that the session was ended, with the way back in", needsSessionCheck, async (t) => {
+test("a session that was ended elsewhere is told, with the way back in", async (t) => {
   const user = await newUser("Ada Lovelace");
   const page = await visitor(t);
   await signIn(page, user);
   sql(`delete from auth.sessions where user_id = '${user.id}'`);
-  await page.route(GET_NAME, (route) => route.abort()); // lets the server speak alone
+  await comeBack(page);
+  await page.getByRole("status").filter({ hasText: "Your session has ended" }).waitFor(); // in the browser
   await page.reload();
-  await page.getByText("SESSION_ENDED").waitFor();
+  const notice = page.getByRole("alert").filter({ hasText: "Your session has ended" }); // and on the server
+  await notice.filter({ hasText: "SESSION_ENDED" }).waitFor();
+  await page.getByRole("status").filter({ hasText: "Your session has ended" }).waitFor();
   await shoot(page, "Session refused");
-  await page.getByRole("link", { name: "Sign in" }).click();
+  await notice.getByRole("link", { name: "Sign in" }).click();
   // And not back to the account, although the token in the cookies is still good.
   await page.waitForURL("**/sign-in?reason=ended");
+  await fillIn(page, user);
+  await page.getByText("Up to date").waitFor();
 });
 
-test("a suspended user is told so", needsSessionCheck, async (t) => {
+test("a suspended user is told so", async (t) => {
   const user = await newUser("Ada Lovelace");
   const page = await visitor(t);
   await signIn(page, user);

@@ -27,10 +27,6 @@ export const serviceUrl = setting("NEXT_PUBLIC_USER_SERVICE_URL");
 export const stackUrl = `http://127.0.0.1:${setting("DEV_HTTP_PORT")}`;
 const authUrl = setting("NEXT_PUBLIC_SUPABASE_URL");
 
-/** Whether the service looks sessions up. `SESSION_CHECK=off` skips the tests that need it. */
-const sessionCheck = process.env["SESSION_CHECK"] ?? "on";
-export const needsSessionCheck = { skip: sessionCheck !== "on" };
-
 /** A process of the stack, with its output in a file of its own. */
 class Program {
   private child: ChildProcess | undefined;
@@ -111,7 +107,7 @@ export async function start(): Promise<void> {
       SUPABASE_URL: authUrl,
       DATABASE_URL: seed.DATABASE_URL,
       CORS_ALLOWED_ORIGINS: pageUrl,
-      SESSION_CHECK: sessionCheck,
+      SESSION_CHECK: "on",
       SESSION_CHECK_TTL: "1ms", // so that a test need not wait for a session to be seen as ended
     },
     answers(`${serviceUrl}/readyz`),
