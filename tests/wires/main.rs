@@ -5,6 +5,7 @@ mod bindings;
 mod library;
 mod policies;
 mod properties;
+mod raw_http;
 mod serve;
 mod streams;
 mod three_wires;
