@@ -2,12 +2,11 @@
 
 /// The least or the most that a figure may be.
 #[derive(Clone, Copy)]
+#[expect(dead_code, reason = "no bench has figures of every kind")]
 pub enum Limit {
     AtLeast(f64),
-    #[expect(dead_code, reason = "each bench uses one of the two")]
     AtMost(f64),
     /// Reported, without a limit.
-    #[expect(dead_code, reason = "not every bench has such a figure")]
     None,
 }
 

@@ -34,3 +34,9 @@ install_node() {
   mkdir -p .dev/node
   npm install --prefix .dev/node --no-fund --no-audit --loglevel=error node@22
 }
+
+install_cargo_fuzz() {
+  [ -x .dev/bin/cargo-fuzz ] && return
+  echo 'installing cargo-fuzz into .dev/bin …'
+  cargo install --quiet --root .dev --locked cargo-fuzz@0.13.2
+}

@@ -5,6 +5,8 @@ mod bindings;
 mod library;
 mod policies;
 mod properties;
+mod raw;
+mod raw_bodies;
 mod raw_http;
 mod serve;
 mod streams;
