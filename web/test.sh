@@ -7,19 +7,27 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/tools.sh
 
+# Debian's Chromium. Its headless shell, where there is one, draws the same for half the work.
+find_chromium() {
+  command -v chromium-headless-shell || command -v chromium || command -v google-chrome
+}
+
 install_chromium() {
-  export CHROMIUM=${CHROMIUM:-$(command -v chromium || command -v chromium-browser || command -v google-chrome || true)}
+  local sudo=()
+  export CHROMIUM=${CHROMIUM:-$(find_chromium || true)}
   [ -n "$CHROMIUM" ] && return
   command -v apt-get >/dev/null || {
     echo 'set CHROMIUM to a Chromium or Chrome, then try again' >&2
     return 1
   }
   echo 'installing chromium …'
-  local sudo=()
   [ "$(id -u)" -eq 0 ] || sudo=(sudo)
   "${sudo[@]}" apt-get update -qq
-  "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium >/dev/null
-  CHROMIUM=$(command -v chromium)
+  for package in chromium-headless-shell chromium; do
+    "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive \
+      apt-get install -y -qq --no-install-recommends "$package" >/dev/null && break
+  done
+  CHROMIUM=$(find_chromium)
 }
 
 # As many ports that are free at the moment as there are names, each exported under its name.
