@@ -1,6 +1,6 @@
 # The commands of daily work; `make` alone lists them. Written for GNU make 3.81, as macOS has it.
 .DEFAULT_GOAL := help
-.PHONY: help run call token serve test bench lint clean
+.PHONY: help run call token serve demo test bench lint clean
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -14,7 +14,8 @@ run: ## The service with a private PostgreSQL, sign-in and two users; installs w
 	@cargo run --quiet --bin dev -- run
 
 call: ## Calls the running service on all three wires
-	@cargo run --quiet --example call
+	@test -f "$${DEV_DIR:-.dev}/env" || { echo 'Nothing is running: make run first.'; exit 1; }
+	@set -a && . "$${DEV_DIR:-./.dev}/env" && set +a && exec cargo run --quiet --example call
 
 token: ## A fresh token of Ada's, printed and put into .dev/env
 	@cargo run --quiet --bin dev -- token
@@ -22,6 +23,10 @@ token: ## A fresh token of Ada's, printed and put into .dev/env
 serve: ## The service alone, against your own project, with the settings in .env
 	@test -f .env || { echo 'There is no .env: cp .env.example .env, then fill it in.'; exit 1; }
 	@set -a && . ./.env && set +a && exec cargo run --bin user-service -- serve
+
+demo: ## The service and the Next.js page at http://127.0.0.1:3000
+	@scripts/setup.sh
+	@web/demo.sh
 
 test: ## Everything that has a test; ends with N passed, N failed, N skipped
 	@scripts/setup.sh

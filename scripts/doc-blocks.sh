@@ -1,18 +1,13 @@
 #!/usr/bin/env bash
-# Runs every shell block of README.md, ARCHITECTURE.md and SECURITY.md against the development
-# stack, in one shell each, with .dev/env sourced. A block under `<!-- not run: REASON -->` is
-# listed with its reason and not run. Last lines: `# pass N`, `# fail N`.
+# Runs every shell block of the documents against a running stack, whose names it finds in its
+# environment: scripts/with-stack.sh scripts/doc-blocks.sh. A block under `<!-- not run: REASON -->`
+# is listed with its reason and not run. Last lines: `# pass N`, `# fail N`.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 . scripts/tools.sh
 
 blocks=$(mktemp -d)
-stack=
-finish() {
-  [ -n "$stack" ] && kill "$stack" 2>/dev/null && wait "$stack" 2>/dev/null
-  rm -rf "$blocks"
-}
-trap finish EXIT
+trap 'rm -rf "$blocks"' EXIT
 
 # One file a block: its first line says where it stands, and the reason why it is not run, if any.
 awk -v out="$blocks" '
@@ -21,21 +16,7 @@ awk -v out="$blocks" '
   /^```$/ && inside { close(file); inside = 0; reason = ""; next }
   inside { print > file; next }
   NF { reason = "" }
-' README.md ARCHITECTURE.md SECURITY.md
-
-export DEV_HTTP_PORT=${DEV_HTTP_PORT:-18080} DEV_AUTH_PORT=${DEV_AUTH_PORT:-18081} DEV_DB_PORT=${DEV_DB_PORT:-18082}
-make run >"$blocks/stack.log" 2>&1 &
-stack=$!
-for _ in $(seq 600); do
-  grep -q '^ready: ' "$blocks/stack.log" && break
-  kill -0 "$stack" 2>/dev/null || break
-  sleep 0.5
-done
-grep -q '^ready: ' "$blocks/stack.log" || {
-  cat "$blocks/stack.log"
-  echo '# fail 1'
-  exit 1
-}
+' README.md ARCHITECTURE.md SECURITY.md docs/*.md web/README.md
 
 pass=0 fail=0
 for block in "$blocks"/[0-9]*; do
@@ -45,9 +26,9 @@ for block in "$blocks"/[0-9]*; do
     printf 'not run  %s: %s\n' "$place" "$reason"
     continue
   fi
-  # The documents speak of the default port; the stack may stand elsewhere.
-  sed "s/127\.0\.0\.1:8080/127.0.0.1:$DEV_HTTP_PORT/g" "$block" >"$block.sh"
-  if output=$(set -a && . .dev/env && set +a && bash -euo pipefail "$block.sh" 2>&1); then
+  # The documents speak of the default port and folder; this stack has its own.
+  sed -e "s|127\.0\.0\.1:8080|${USER_SERVICE_URL#http://}|g" -e "s|\.dev/env|$DEV_DIR/env|g" "$block" >"$block.sh"
+  if output=$(bash -euo pipefail "$block.sh" 2>&1); then
     printf 'ok       %s\n' "$place"
     pass=$((pass + 1))
   else

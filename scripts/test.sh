@@ -38,7 +38,10 @@ install_node || exit 1
 
 step 'Rust: unit, integration and documentation tests' cargo test --workspace --no-fail-fast
 step 'supabase-js against the Auth stand-in' dev/tests/supabase-js.sh
-step 'The shell blocks of README and ARCHITECTURE' scripts/doc-blocks.sh
+step 'The TypeScript client and the Next.js page, in a real browser' web/test.sh
+step 'OpenAPI: validator and schemathesis' scripts/test-openapi.sh
+step 'The release binary, as the image builds it' scripts/test-release.sh
+step 'The shell blocks of the documents' scripts/with-stack.sh scripts/doc-blocks.sh
 
 printf '\n%s passed, %s failed, %s skipped\n' "$passed" "$failed" "$skipped"
 [ "$failed" -eq 0 ] && { [ "${CI:-}" != true ] || [ "$skipped" -eq 0 ]; }

@@ -34,3 +34,40 @@ install_node() {
   mkdir -p .dev/node
   npm install --prefix .dev/node --no-fund --no-audit --loglevel=error node@22
 }
+
+# A package of Debian's or Ubuntu's.
+apt_install() {
+  command -v apt-get >/dev/null || return
+  echo "installing $1 …"
+  local sudo=()
+  [ "$(id -u)" -eq 0 ] || sudo=(sudo)
+  "${sudo[@]}" apt-get update -qq
+  "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$1" >/dev/null
+}
+
+# python_install NAME REQUIREMENTS: a Python environment .dev/NAME with the packages of this file.
+python_install() {
+  local place=.dev/$1
+  cmp --silent "$2" "$place/requirements.txt" && return
+  python3 -c 'import venv, ensurepip' 2>/dev/null || apt_install python3-venv || {
+    echo 'Python 3.10 or newer with its module venv is needed' >&2
+    return 1
+  }
+  echo "installing Python packages into $place …"
+  python3 -m venv --clear "$place"
+  "$place/bin/pip" install --quiet --disable-pip-version-check --requirement "$2"
+  cp "$2" "$place/requirements.txt"
+}
+
+# As many ports that are free at the moment as there are names, each exported under its name.
+export_free_ports() {
+  local numbers
+  numbers=$(node -e '
+    const servers = process.argv.slice(1).map(() => require("node:net").createServer().listen(0, "127.0.0.1"));
+    setImmediate(() => servers.forEach((it) => { console.log(it.address().port); it.close(); }));
+  ' "$@")
+  for name in "$@"; do
+    export "$name=$(head -n 1 <<<"$numbers")"
+    numbers=$(tail -n +2 <<<"$numbers")
+  done
+}

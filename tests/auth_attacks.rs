@@ -42,6 +42,7 @@ async fn a_defective_header_is_refused_for_what_is_wrong_with_it() {
         ("a space behind", format!("Bearer {token} ").into(), AuthorizationMalformed),
         ("two tokens", format!("Bearer {token} {token}").into(), AuthorizationMalformed),
         ("a list", format!("Bearer {token},Bearer {token}").into(), AuthorizationMalformed),
+        ("a list of tokens", format!("Bearer {token},{token}").into(), AuthorizationMalformed),
         ("the scheme twice", format!("Bearer Bearer {token}").into(), AuthorizationMalformed),
         ("undefined", b"Bearer undefined".to_vec(), TokenPlaceholder),
         ("null", b"Bearer null".to_vec(), TokenPlaceholder),

@@ -166,21 +166,28 @@ async fn what_a_vanished_key_signed_is_dropped_and_the_rest_stays_cached() {
 async fn a_verification_that_races_a_rotation_leaves_nothing_behind() {
     let rig = Arc::new(Rig::new().await);
     let stranger = Issuer::new();
-    for round in 0..200 {
+    for round in 0..20 {
         rig.server.rotate(&rig.issuer.jwks());
         rig.auth.fetch_keys().await.unwrap();
-        let token = rig.issuer.es256(&with(&rig.issuer.claims(NOW), "round", round));
+        // Each token is new, so that one is being verified whenever the keys change.
         let racer = tokio::task::spawn_blocking({
-            let (rig, token) = (Arc::clone(&rig), token.clone());
+            let rig = Arc::clone(&rig);
             move || {
-                let deadline = Instant::now() + Duration::from_secs(10);
-                while rig.refusal(&token).is_none() && Instant::now() < deadline {}
+                let claims = with(&rig.issuer.claims(NOW), "round", round);
+                let sign = |number: u32| rig.issuer.es256(&with(&claims, "number", number));
+                let tokens = (0..).map(sign);
+                tokens.take_while(|token| rig.refusal(token).is_none()).collect::<Vec<_>>()
             }
         });
         rig.server.rotate(&stranger.jwks());
-        rig.auth.fetch_keys().await.unwrap();
-        assert_eq!(rig.refusal(&token), Some(TokenSignature));
-        racer.await.unwrap();
+        let rotated = rig.auth.fetch_keys().await;
+        if rotated.is_err() {
+            rig.clock.advance(DAY * 2); // ends the race, so that the test can fail
+        }
+        rotated.unwrap();
+        for token in racer.await.unwrap() {
+            assert_eq!(rig.refusal(&token), Some(TokenSignature));
+        }
     }
 }
 
@@ -230,10 +237,9 @@ async fn a_fetch_ends_in_time_and_in_size_and_follows_nobody() {
     let auth = auth(settings, &Clock::system());
     for manner in [Manner::Stall, Manner::StallInBody(issuer.jwks().to_string().into())] {
         server.behave(manner.clone());
-        let begun = Instant::now();
-        let error = auth.fetch_keys().await.unwrap_err();
+        let fetched = tokio::time::timeout(Duration::from_secs(5), auth.fetch_keys()).await;
+        let error = fetched.expect("it ends").unwrap_err();
         assert!(matches!(error, FetchError::Unreachable(_)), "{manner:?}: {error}");
-        assert!(begun.elapsed() < Duration::from_secs(2), "{manner:?}");
     }
     server.behave(Manner::Flood);
     assert!(matches!(auth.fetch_keys().await, Err(FetchError::TooLarge)));

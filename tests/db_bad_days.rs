@@ -6,7 +6,7 @@ mod db_support;
 
 use std::time::Duration;
 
-use db_support::{Project, SUPERUSER, caller, proxy::Proxy, settings, until};
+use db_support::{Project, SLACK, SUPERUSER, caller, proxy::Proxy, settings, until};
 use dev::{
     postgres::{Cluster, Options},
     supabase,
@@ -97,7 +97,7 @@ async fn a_restart_is_survived_and_nothing_fails_after_it() {
 
     let back = Instant::now();
     until("calls succeed", async || name_is_read(&db, &ada).await).await;
-    assert!(back.elapsed() < SOON, "{:?}", back.elapsed());
+    assert!(back.elapsed() < SOON + SLACK, "{:?}", back.elapsed());
     for _ in 0..50 {
         assert!(name_is_read(&db, &ada).await, "an error after the first success");
     }
@@ -106,8 +106,9 @@ async fn a_restart_is_survived_and_nothing_fails_after_it() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_call_in_a_crash_is_unavailable_and_the_next_succeeds() {
     let mut server = Server::start().await;
-    let (db, ada) = (server.db(), server.ada().await);
-    assert!(name_is_read(&db, &ada).await);
+    let db = Db::new(Settings { pool_wait: Duration::from_secs(3), ..settings(&server.url()) });
+    let ada = server.ada().await;
+    until("the first call succeeds", async || name_is_read(&db, &ada).await).await;
     let (calling, caller) = (db.clone(), ada.clone());
     let call = tokio::spawn(async move { sleep_in_database(&calling, &caller, 20.0).await });
     until("it runs", async || db.connections().busy == 1).await;
@@ -119,12 +120,12 @@ async fn a_call_in_a_crash_is_unavailable_and_the_next_succeeds() {
     let start = Instant::now();
     let told = assert_unavailable(users::full_name(&db, &ada).await);
     assert!(told.contains("127.0.0.1") && told.contains("refused"), "{told}");
-    assert!(start.elapsed() < Duration::from_secs(4), "{:?}", start.elapsed());
+    assert!(start.elapsed() < Duration::from_secs(3) + SLACK, "{:?}", start.elapsed());
 
     server.cluster.start_again().await.unwrap();
     let back = Instant::now();
     until("calls succeed", async || name_is_read(&db, &ada).await).await;
-    assert!(back.elapsed() < SOON, "{:?}", back.elapsed());
+    assert!(back.elapsed() < SOON + SLACK, "{:?}", back.elapsed());
     db.ping().await.unwrap();
 }
 
@@ -150,7 +151,7 @@ async fn a_server_that_is_full_or_refuses_the_login_is_unavailable_with_the_caus
     let project = Project::new().await;
     let ada = caller::user(project.ada).await;
     let database = project.database.name();
-    let quick = Settings { pool_wait: Duration::from_millis(300), ..project.settings("postgres") };
+    let quick = Settings { pool_wait: Duration::from_secs(3), ..project.settings("postgres") };
 
     project.run(&format!("alter database {database} connection limit 0")).await;
     let db = Db::new(quick.clone());
@@ -178,9 +179,11 @@ async fn an_exhausted_pool_answers_each_call_inside_its_limit() {
         ..project.settings("postgres")
     });
     let ada = caller::user(project.ada).await;
+    until("a connection is there", async || name_is_read(&db, &ada).await).await;
+    until("it is at rest", async || db.connections().idle == 1).await;
     let (holding, holder) = (db.clone(), ada.clone());
-    let hold = tokio::spawn(async move { sleep_in_database(&holding, &holder, 2.0).await });
-    until("it is held", async || db.connections().busy == 1).await;
+    let hold = tokio::spawn(async move { sleep_in_database(&holding, &holder, 5.0).await });
+    project.until_running(1).await;
 
     // Two wait, the third is refused at once, and the probe is not impressed.
     let wait = || {
@@ -194,7 +197,7 @@ async fn an_exhausted_pool_answers_each_call_inside_its_limit() {
     let third = users::full_name(&db, &ada).await.unwrap_err();
     assert!(matches!(third, Error::Overloaded), "{third:?}");
     assert_eq!(error::Error::from(third).reason(), Reason::Overloaded);
-    assert!(start.elapsed() < Duration::from_millis(100));
+    assert!(start.elapsed() < Duration::from_millis(300), "it did not wait");
     db.ping().await.unwrap();
     for waiter in [first, second] {
         let told = assert_unavailable(waiter.await.unwrap());
@@ -247,7 +250,7 @@ async fn a_server_that_takes_no_changes_says_so_and_is_asked_again() {
 
     let back = Instant::now();
     until("it takes changes", async || users::set_full_name(&db, &ada, "Ada").await.is_ok()).await;
-    assert!(back.elapsed() < SOON, "{:?}", back.elapsed());
+    assert!(back.elapsed() < SOON + SLACK, "{:?}", back.elapsed());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -271,7 +274,7 @@ async fn a_connection_that_is_cut_in_mid_query_fails_one_call() {
     proxy.refuse(false);
     let back = Instant::now();
     until("calls succeed", async || name_is_read(&db, &ada).await).await;
-    assert!(back.elapsed() < SOON, "{:?}", back.elapsed());
+    assert!(back.elapsed() < SOON + SLACK, "{:?}", back.elapsed());
     db.ping().await.unwrap();
 }
 
@@ -289,15 +292,15 @@ async fn a_way_that_stalls_costs_each_call_its_deadline_and_no_more() {
         let hurried = caller::user_within(project.ada, Duration::from_millis(300)).await;
         let call = users::full_name(&db, &hurried).await;
         assert!(matches!(call, Err(Error::Deadline)), "{call:?}");
-        assert!(start.elapsed() < Duration::from_millis(600), "{:?}", start.elapsed());
+        assert!(start.elapsed() < Duration::from_millis(300) + SLACK, "{:?}", start.elapsed());
     }
     let start = Instant::now();
     assert_unavailable(db.ping().await);
-    assert!(start.elapsed() < Duration::from_millis(2500), "{:?}", start.elapsed());
+    assert!(start.elapsed() < Duration::from_secs(2) + SLACK, "{:?}", start.elapsed());
     proxy.stall(false);
     let back = Instant::now();
     until("calls succeed", async || name_is_read(&db, &ada).await).await;
-    assert!(back.elapsed() < SOON, "{:?}", back.elapsed());
+    assert!(back.elapsed() < SOON + SLACK, "{:?}", back.elapsed());
     for _ in 0..20 {
         assert!(name_is_read(&db, &ada).await);
     }

@@ -27,11 +27,6 @@ diesel::table! {
     }
 }
 
-/// A pool of this size that waits as long as a slow machine needs: a login takes much of it.
-fn patient(url: &str, pool_size: u32) -> Db {
-    Db::new(Settings { pool_size, pool_wait: db_support::LONG, ..settings(url) })
-}
-
 /// A project behind a pooler with this many server connections.
 async fn pooled(size: u32) -> (Project, Pgbouncer) {
     let project = Project::new().await;
@@ -64,7 +59,7 @@ async fn more_clients_than_server_connections_are_all_answered_rightly() {
     for login in LOGINS {
         let url = pooler.url(&project.database.url(login));
         assert_eq!(settings(&url).pool_mode, PoolMode::Transaction);
-        let db = patient(&url, 24);
+        let db = Db::new(Settings { pool_size: 24, ..settings(&url) });
         let clients = (0..24).map(|client| {
             let (db, caller) = (db.clone(), callers[client % 2].clone());
             tokio::spawn(async move {
@@ -89,7 +84,7 @@ async fn worker() {
     let Ok(url) = std::env::var("POOLER_URL") else { return };
     let id: Uuid = std::env::var("POOLER_USER").unwrap().parse().unwrap();
     let caller = caller::user(id).await;
-    let db = patient(&url, 8);
+    let db = Db::new(Settings { pool_size: 8, ..settings(&url) });
     let mut random = Random::new();
     let clients = (0..8).map(|_| {
         let (db, caller, mut random) = (db.clone(), caller.clone(), random.split());

@@ -13,37 +13,17 @@ find_chromium() {
 }
 
 install_chromium() {
-  local sudo=()
   export CHROMIUM=${CHROMIUM:-$(find_chromium || true)}
   [ -n "$CHROMIUM" ] && return
-  command -v apt-get >/dev/null || {
+  apt_install chromium-headless-shell || apt_install chromium || {
     echo 'set CHROMIUM to a Chromium or Chrome, then try again' >&2
     return 1
   }
-  echo 'installing chromium …'
-  [ "$(id -u)" -eq 0 ] || sudo=(sudo)
-  "${sudo[@]}" apt-get update -qq
-  for package in chromium-headless-shell chromium; do
-    "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive \
-      apt-get install -y -qq --no-install-recommends "$package" >/dev/null && break
-  done
   CHROMIUM=$(find_chromium)
 }
 
-# As many ports that are free at the moment as there are names, each exported under its name.
-export_free_ports() {
-  local numbers
-  numbers=$(node -e '
-    const servers = process.argv.slice(1).map(() => require("node:net").createServer().listen(0, "127.0.0.1"));
-    setImmediate(() => servers.forEach((it) => { console.log(it.address().port); it.close(); }));
-  ' "$@")
-  for name in "$@"; do
-    export "$name=$(head -n 1 <<<"$numbers")"
-    numbers=$(tail -n +2 <<<"$numbers")
-  done
-}
-
 install_node
+install_grpcurl
 install_chromium
 web/install.sh
 export_free_ports DEV_HTTP_PORT DEV_AUTH_PORT DEV_DB_PORT SERVICE_PORT WEB_PORT

@@ -42,7 +42,7 @@ fn command() -> Command {
         .about("The development stack: PostgreSQL, a Supabase Auth stand-in, the service")
         .after_help(
             "Ports, all on 127.0.0.1: DEV_HTTP_PORT (8080), DEV_AUTH_PORT (54321), DEV_DB_PORT \
-             (54322).\nState is kept in .dev, for shells in .dev/env.",
+             (54322).\nState is kept in .dev (or where DEV_DIR says), for shells in .dev/env.",
         )
         .subcommand_required(true)
         .arg_required_else_help(true)
@@ -66,7 +66,10 @@ fn command() -> Command {
 
 async fn act(matches: &ArgMatches) -> Result<()> {
     let clone = Path::new(env!("CARGO_MANIFEST_DIR")).parent().context("dev has no clone")?;
-    let folder = || Folder::open(clone);
+    let folder = || match std::env::var_os("DEV_DIR") {
+        Some(path) => Folder::at(Path::new(&path)),
+        None => Folder::open(clone),
+    };
     match matches.subcommand() {
         Some(("run", arguments)) => {
             let service = arguments.get_one::<PathBuf>("service").cloned();

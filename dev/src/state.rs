@@ -31,8 +31,12 @@ pub struct Lock(#[expect(dead_code, reason = "the open file is the lock")] File)
 impl Folder {
     /// `.dev` in the clone, made where it is missing.
     pub fn open(clone: &Path) -> Result<Self> {
-        let path = clone.join(".dev");
-        fs::create_dir_all(&path).with_context(|| format!("cannot make {}", path.display()))?;
+        Self::at(&clone.join(".dev"))
+    }
+
+    /// Another folder, made where it is missing: for a stack beside the clone's.
+    pub fn at(path: &Path) -> Result<Self> {
+        fs::create_dir_all(path).with_context(|| format!("cannot make {}", path.display()))?;
         Ok(Self(path.canonicalize()?))
     }
 

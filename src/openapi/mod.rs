@@ -72,20 +72,16 @@ pub fn document(
     let mut taken = Taken::default();
     let mut ids: HashMap<String, usize> = HashMap::new();
     for binding in &bindings {
-        let methods = http_methods(binding.http_method());
-        if methods.is_empty() {
-            continue;
-        }
         let path = taken.unify(Path::of(binding));
-        let id = operation_id(&mut ids, binding.rpc());
-        let access = access(binding.rpc());
-        let operation = operation::operation(binding, id, &path, access, &mut schemas, &failures);
-        let free: Vec<_> = methods
-            .into_iter()
-            .filter(|method| paths.get_path_operation(&path.text, method.clone()).is_none())
-            .collect();
-        if !free.is_empty() {
-            paths.add_path_operation(&path.text, free, operation);
+        for method in http_methods(binding.http_method()) {
+            if paths.get_path_operation(&path.text, method.clone()).is_some() {
+                continue; // one that OpenAPI cannot tell from it
+            }
+            let id = operation_id(&mut ids, binding.rpc());
+            let access = access(binding.rpc());
+            let operation =
+                operation::operation(binding, id, &path, access, &mut schemas, &failures);
+            paths.add_path_operation(&path.text, vec![method], operation);
         }
     }
 

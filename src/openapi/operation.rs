@@ -41,13 +41,12 @@ pub(super) fn operation(
     let (summary, rest) = summary(&comment);
     let texts: Vec<_> = rest.into_iter().chain(access.note.map(str::to_owned)).collect();
 
+    let summary = if summary.is_empty() { rpc.name().to_owned() } else { summary };
     let mut operation = OperationBuilder::new()
         .operation_id(Some(id))
+        .summary(Some(summary))
         .tag(rpc.parent_service().full_name())
         .security(SecurityRequirement::new(BEARER, [""; 0]));
-    if !summary.is_empty() {
-        operation = operation.summary(Some(summary));
-    }
     if !texts.is_empty() {
         operation = operation.description(Some(texts.join("\n\n")));
     }

@@ -19,6 +19,9 @@ pub const SUPERUSER: &str = "supabase_admin";
 /// The logins that a service may have, from the least to the most.
 pub const LOGINS: [&str; 3] = ["authenticator", "postgres", SUPERUSER];
 
+/// What a test allows beyond a limit, for a machine that has much else to do.
+pub const SLACK: Duration = Duration::from_secs(3);
+
 /// Longer than any test waits.
 pub const LONG: Duration = Duration::from_secs(30);
 
@@ -102,7 +105,7 @@ pub fn target(url: &str) -> Target {
     Target::read("DATABASE_URL", &lookup).expect("the URL can be read")
 }
 
-/// The defaults, at this URL.
+/// The defaults at this URL, but for more patience: a login takes long on a busy machine.
 pub fn settings(url: &str) -> Settings {
     let target = target(url);
     Settings {
@@ -110,7 +113,7 @@ pub fn settings(url: &str) -> Settings {
         target,
         schema: "public".to_owned(),
         pool_size: 10,
-        pool_wait: Duration::from_secs(3),
+        pool_wait: LONG,
         pool_queue: 1024,
     }
 }

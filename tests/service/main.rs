@@ -5,6 +5,7 @@ mod coverage;
 mod grpcurl;
 mod name;
 mod outage;
+mod pages;
 mod process;
 mod sessions;
 mod support;

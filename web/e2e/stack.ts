@@ -23,6 +23,8 @@ function setting(name: string): string {
 
 export const pageUrl = `http://127.0.0.1:${setting("WEB_PORT")}`;
 export const serviceUrl = setting("NEXT_PUBLIC_USER_SERVICE_URL");
+/** The stack's own service, which serves pages, too. */
+export const stackUrl = `http://127.0.0.1:${setting("DEV_HTTP_PORT")}`;
 const authUrl = setting("NEXT_PUBLIC_SUPABASE_URL");
 
 /** A process of the stack, with its output in a file of its own. */

@@ -6,3 +6,5 @@ import "./entrance.ts";
 import "./account.ts";
 import "./session.ts";
 import "./outage.ts";
+import "./explorer.ts";
+import "./docs.ts";

@@ -34,16 +34,6 @@ pub enum KeysState {
     Unavailable,
 }
 
-impl KeysState {
-    /// The word in readiness answers.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Ok => "ok",
-            Self::Unavailable => "unavailable",
-        }
-    }
-}
-
 /// Counts the changes of the key set. What was verified under one generation is worth nothing in
 /// the next.
 pub(super) type Generation = u64;

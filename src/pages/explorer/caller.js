@@ -22,6 +22,8 @@ export function caller(api, changed) {
     $("entrance").hidden = Boolean(session);
     $("refresh").hidden = !session?.refresh_token;
     if (session) showToken(session.access_token);
+    // On a phone the call would be far below.
+    $("says").open = matchMedia("(min-width: 861px)").matches;
     changed();
   };
   const grant = async (type, body) => {

@@ -15,11 +15,11 @@ $("docs-link").hidden = !api.docs;
 const { token } = caller(api, () => showCommands());
 const showAnswerTab = tabs($("answer-tabs"));
 tabs($("command-tabs"));
-copyButton($("copy-answer"), () => $("answer").textContent);
-copyButton($("copy-curl"), () => $("curl").textContent);
-copyButton($("copy-grpcurl"), () => $("grpcurl").textContent);
+copyButton($("copy-answer"), () => shown("answer", "headers", "sent"));
+copyButton($("copy-command"), () => shown("curl", "grpcurl"));
 showRpcs();
 choose(rpc);
+showCommands();
 
 form.addEventListener("input", (event) => {
   if (event.target.name === "rpc") choose(api.rpcs[event.target.value]);
@@ -62,7 +62,7 @@ function choose(chosen) {
   rpc = chosen;
   const request = form.elements.request;
   request.value = requests.get(rpc) ?? JSON.stringify(template(rpc.input), null, 2);
-  request.rows = Math.min(Math.max(request.value.split("\n").length, 3), 16);
+  request.rows = Math.min(Math.max(request.value.split("\n").length, 2), 16);
   $("binding").replaceChildren(
     ...rpc.bindings.map(({ method, template }, index) => element("option", { value: String(index) }, `${method} ${template}`)),
   );
@@ -173,12 +173,15 @@ function showAnswer(answer) {
   $("http").textContent = http ? `HTTP ${http}` : "";
   $("time").textContent = `${answer.milliseconds.toFixed(answer.milliseconds < 10 ? 1 : 0)} ms`;
   $("size").textContent = `${answer.bytes} bytes`;
-  const shown = failed ? [...messages.map(pretty), failed] : messages.map(pretty);
-  $("answer").replaceChildren(...highlighted(shown.join("\n\n") || "No message."));
+  const texts = failed ? [...messages.map(pretty), failed] : messages.map(pretty);
+  $("answer").replaceChildren(...highlighted(texts.join("\n\n") || "No message."));
   const pairs = (list) => list.map(([name, value]) => `${name}: ${value}`).join("\n");
   const trailers = answer.trailers.length ? `\n\nTrailers\n${pairs(answer.trailers)}` : "";
   $("headers").textContent = `${pairs(answer.headers)}${trailers}`;
 }
+
+/** The text of the panel that is shown. */
+const shown = (...panels) => $(panels.find((id) => !$(id).hidden)).textContent;
 
 const pretty = (message) => (typeof message === "string" ? message : JSON.stringify(message, null, 2));
 
