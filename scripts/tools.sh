@@ -1,7 +1,7 @@
 # Tools that tests call and that are not the machine's: into .dev/, by the ordinary clients.
 # To be sourced from the project's folder.
 
-export PATH="$PWD/.dev/bin:$PWD/.dev/node/node_modules/.bin:$PATH"
+export PATH="$PWD/.dev/bin:$PWD/.dev/node/node_modules/.bin:$PATH:/usr/sbin"
 
 # go_install NAME MODULE@VERSION: a Go program into .dev/bin.
 go_install() {
@@ -76,4 +76,12 @@ install_cargo_fuzz() {
   [ -x .dev/bin/cargo-fuzz ] && return
   echo 'installing cargo-fuzz into .dev/bin …'
   cargo install --quiet --root .dev --locked cargo-fuzz@0.13.2
+}
+
+# A real pooler in transaction mode, for the database's tests.
+install_pgbouncer() {
+  command -v pgbouncer >/dev/null || apt_install pgbouncer || {
+    echo 'pgbouncer is needed: install it, then try again' >&2
+    return 1
+  }
 }

@@ -32,6 +32,9 @@ use crate::{
     wires::StepLayer,
 };
 
+/// The pause before a database that did not answer is asked again what the login may.
+const ASK_AGAIN: Duration = Duration::from_secs(5);
+
 /// Why the service could not start: text for the operator.
 #[derive(Debug)]
 pub struct Error(String);
@@ -82,6 +85,7 @@ pub async fn run(
         let (auth, closing) = (auth.clone(), closing.clone());
         async move { auth.refresh_keys(closing).await }
     });
+    background.spawn(warn_of_login(db.clone()));
     background.spawn(readiness.clone().probe(
         move || {
             let db = db.clone();
@@ -109,6 +113,27 @@ pub async fn run(
     server::run(listener, app, tls, config.connections, shutdown).await;
     tracing::info!("ended");
     Ok(())
+}
+
+/// Says once what the login has beyond its needs, as soon as the database can be asked.
+async fn warn_of_login(db: Db) {
+    let login = loop {
+        match db.login().await {
+            Ok(login) => break login,
+            Err(error) => tracing::debug!(%error, "the login cannot be looked at yet"),
+        }
+        sleep(ASK_AGAIN).await;
+    };
+    let excess = login.excess();
+    if !excess.is_empty() {
+        let role = login.role;
+        let excess = excess.join(", ");
+        tracing::warn!(
+            role,
+            excess,
+            "the login has more rights than the service needs: see sql/login.sql"
+        );
+    }
 }
 
 /// The session check, where it is wanted.
