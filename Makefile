@@ -1,6 +1,6 @@
 # The commands of daily work; `make` alone lists them. Written for GNU make 3.81, as macOS has it.
 .DEFAULT_GOAL := help
-.PHONY: help run call token serve demo test bench lint clean
+.PHONY: help run call token serve demo test bench fuzz lint clean
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -36,8 +36,12 @@ bench: ## Each measured figure beside its limit
 	@scripts/setup.sh
 	@scripts/bench.sh
 
+fuzz: ## Each fuzz target for FUZZ_SECONDS (60), from its committed corpus
+	@scripts/fuzz.sh
+
 lint: ## Formatting, clippy and documentation, as CI has them
 	cargo fmt --all --check
+	cargo fmt --manifest-path fuzz/Cargo.toml --check
 	cargo clippy --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps
 

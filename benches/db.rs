@@ -101,8 +101,7 @@ async fn measure<F, A>(
         ratios.push(ours(db, ada, call).await / theirs);
     }
     fs::remove_file(file).expect("removed");
-    ratios.sort_by(f64::total_cmp);
-    figure::print(name, ratios[ROUNDS / 2], at_least..);
+    figure::print(name, ratios, at_least..);
 }
 
 /// Calls a second, by [`CLIENTS`] tasks.

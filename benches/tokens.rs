@@ -55,7 +55,7 @@ fn main() -> ExitCode {
     ];
     let mut all_pass = true;
     for (name, ratio, limit) in figures {
-        all_pass &= figure::print(name, ratio, ..=limit);
+        all_pass &= figure::print(name, vec![ratio], ..=limit);
     }
     if all_pass { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

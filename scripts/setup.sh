@@ -1,9 +1,13 @@
 #!/bin/sh
 # Installs what is missing to build and to run the development stack: PostgreSQL's server programs
 # and a C compiler (for the TLS library). Says nothing and changes nothing where all is there.
+# `setup.sh c++`: a C++ compiler, too (for libFuzzer).
 set -eu
+cxx=${1:-}
 
 has() { command -v "$1" >/dev/null 2>&1; }
+
+lacks_cxx() { [ "$cxx" = c++ ] && ! has c++; }
 
 # The same places that dev/src/postgres/binaries.rs looks into.
 has_postgres() {
@@ -33,9 +37,10 @@ install_apt() {
 }
 
 debian() {
-  echo 'Installing PostgreSQL or a C compiler by apt …' >&2
+  echo 'Installing PostgreSQL or a compiler by apt …' >&2
   as_root apt-get -qq update
   if ! has cc; then install_apt gcc libc6-dev; fi
+  if lacks_cxx; then install_apt g++; fi
   if ! has_postgres; then
     # The package would start a server of its own; it reads this before it does.
     install_apt postgresql-common
@@ -61,7 +66,7 @@ if ! has cargo; then
   echo 'Rust is missing: https://rustup.rs' >&2
   exit 1
 fi
-if has cc && has_postgres; then exit 0; fi
+if has cc && has_postgres && ! lacks_cxx; then exit 0; fi
 
 if has apt-get; then
   debian

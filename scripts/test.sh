@@ -40,6 +40,7 @@ step 'Rust: unit, integration and documentation tests' cargo test --workspace --
 step 'supabase-js against the Auth stand-in' dev/tests/supabase-js.sh
 step 'The TypeScript client and the Next.js page, in a real browser' web/test.sh
 step 'OpenAPI: validator and schemathesis' scripts/test-openapi.sh
+step 'Fuzz targets, each from its corpus' scripts/fuzz.sh
 step 'The release binary, as the image builds it' scripts/test-release.sh
 step 'The shell blocks of the documents' scripts/with-stack.sh scripts/doc-blocks.sh
 

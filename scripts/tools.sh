@@ -71,3 +71,9 @@ export_free_ports() {
     numbers=$(tail -n +2 <<<"$numbers")
   done
 }
+
+install_cargo_fuzz() {
+  [ -x .dev/bin/cargo-fuzz ] && return
+  echo 'installing cargo-fuzz into .dev/bin …'
+  cargo install --quiet --root .dev --locked cargo-fuzz@0.13.2
+}

@@ -7,14 +7,19 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/tools.sh
 
+# Debian's Chromium. Its headless shell, where there is one, draws the same for half the work.
+find_chromium() {
+  command -v chromium-headless-shell || command -v chromium || command -v google-chrome
+}
+
 install_chromium() {
-  export CHROMIUM=${CHROMIUM:-$(command -v chromium || command -v chromium-browser || command -v google-chrome || true)}
+  export CHROMIUM=${CHROMIUM:-$(find_chromium || true)}
   [ -n "$CHROMIUM" ] && return
-  apt_install chromium || {
+  apt_install chromium-headless-shell || apt_install chromium || {
     echo 'set CHROMIUM to a Chromium or Chrome, then try again' >&2
     return 1
   }
-  CHROMIUM=$(command -v chromium)
+  CHROMIUM=$(find_chromium)
 }
 
 install_node

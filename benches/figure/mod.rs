@@ -5,9 +5,11 @@ use std::{
     ops::{Bound, RangeBounds},
 };
 
-/// Prints a figure beside its limit: `0.8..` for at least, `..=1.5` for at most, `..` for none.
-/// Returns whether it is within.
-pub fn print(name: &str, ratio: f64, limits: impl RangeBounds<f64> + Debug) -> bool {
+/// Prints the median of what was measured beside its limit: `0.8..` for at least, `..=1.5` for at
+/// most, `..` for none. Returns whether it is within.
+pub fn print(name: &str, mut measured: Vec<f64>, limits: impl RangeBounds<f64> + Debug) -> bool {
+    measured.sort_by(f64::total_cmp);
+    let ratio = measured[measured.len() / 2];
     let limit = match (limits.start_bound(), limits.end_bound()) {
         (Bound::Unbounded, Bound::Unbounded) => "-".to_owned(),
         (Bound::Included(least), _) => format!(">={least}"),

@@ -27,6 +27,8 @@ pub(super) struct Connection {
     pub(super) sqlstate: FirstSqlState,
     /// A transaction may still be open, or a statement running: not for the next caller.
     pub(super) in_doubt: bool,
+    /// How often a call left it in mid-statement.
+    pub(super) interruptions: u32,
     /// The server took no changes when the connection was made.
     read_only: bool,
     pub(super) opened: Instant,
@@ -58,6 +60,7 @@ impl Connection {
                 read_only: session.read_only,
                 opened: Instant::now(),
                 in_doubt: false,
+                interruptions: 0,
                 pool_mode,
                 known: HashSet::new(),
             })

@@ -18,6 +18,10 @@ const LIMIT: Duration = Duration::from_secs(5);
 /// How long a connection that cannot write is kept before the database is asked anew.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
+/// How often a connection may be left in mid-statement: what was being prepared then stays on the
+/// server for as long as the session.
+const INTERRUPTIONS: u32 = 1000;
+
 /// A leased connection. Whatever ends the call (answer, error, panic, deadline, cancellation),
 /// dropping this rolls back what is open, and the connection returns to the pool only when the
 /// server has acknowledged that.
@@ -119,7 +123,8 @@ async fn end(mut connection: Pooled, interrupted: bool) {
         }
     });
     let ended = ended.await.unwrap_or(false);
+    connection.interruptions += u32::from(interrupted);
     // After a cancel request the connection is not used again: a late one would meet the next
     // caller.
-    connection.in_doubt = !ended || canceled;
+    connection.in_doubt = !ended || canceled || connection.interruptions > INTERRUPTIONS;
 }

@@ -133,6 +133,10 @@ impl Step for DecideStep {
 
 /// Path, then method, then content type.
 fn decide(api: &Api, request: &Request<Body>) -> Decision {
+    if !has_its_host(request) {
+        const HOST: &str = "HTTP/1.1 takes one host header";
+        return Decision::Refused(Refusal::saying(Reason::RequestMalformed, HOST), Extra::None);
+    }
     let (method, path) = (request.method(), request.uri().path());
     let content_type = ContentType::of(request.headers());
     if *method == Method::POST
@@ -177,6 +181,15 @@ fn decide(api: &Api, request: &Request<Body>) -> Decision {
     let path = path.unwrap_or_else(|| PathAndQuery::from_static("/"));
     let target = Target { binding: Arc::clone(binding), path, gzip };
     Decision::Call(Call::new(Wire::Json, rpc.clone(), Arc::clone(rpc_path)), Some(target))
+}
+
+/// RFC 9112, section 3.2: more than one host is refused, and over HTTP/1.1 none is, too.
+fn has_its_host(request: &Request<Body>) -> bool {
+    match request.headers().get_all(header::HOST).iter().count() {
+        0 => request.version() != Version::HTTP_11,
+        1 => true,
+        _ => false,
+    }
 }
 
 fn decide_grpc(

@@ -16,6 +16,7 @@ use serde_json::value::RawValue;
 use serde_path_to_error::{Segment, Track};
 
 use super::{
+    floats::Floats,
     reason::{Reason, Refusal},
     values::expected,
 };
@@ -57,7 +58,8 @@ pub(super) fn read_field(field: &FieldDescriptor, json: &[u8]) -> Result<Dynamic
 /// Writes a message.
 pub(super) fn write(message: &DynamicMessage) -> Result<Vec<u8>, serde_json::Error> {
     let mut json = Vec::with_capacity(128);
-    message.serialize_with_options(&mut serde_json::Serializer::new(&mut json), &OPTIONS)?;
+    let serializer = &mut serde_json::Serializer::new(&mut json);
+    message.serialize_with_options(Floats(serializer), &OPTIONS)?;
     Ok(json)
 }
 
@@ -78,14 +80,15 @@ pub(super) fn write_field(
         None => OPTIONS.skip_default_fields(false),
     };
     let mut json = Vec::with_capacity(128);
-    alone.serialize_with_options(&mut serde_json::Serializer::new(&mut json), &options)?;
+    let serializer = &mut serde_json::Serializer::new(&mut json);
+    alone.serialize_with_options(Floats(serializer), &options)?;
     let object: HashMap<&str, &RawValue> = serde_json::from_slice(&json)?;
     Ok(object.get(field.name()).map_or("null", |value| value.get()).into())
 }
 
 /// A message as a JSON value.
 pub(super) fn to_value(message: &DynamicMessage) -> Option<serde_json::Value> {
-    message.serialize_with_options(serde_json::value::Serializer, &OPTIONS).ok()
+    message.serialize_with_options(Floats(serde_json::value::Serializer), &OPTIONS).ok()
 }
 
 /// The field that a path of JSON names leads to.

@@ -24,6 +24,7 @@ mod call;
 mod content;
 mod deadline;
 mod decide;
+mod floats;
 mod frames;
 mod framing;
 mod json;

@@ -26,10 +26,13 @@ struct Node {
     literals: HashMap<String, Node>,
     single: Option<Box<Node>>,
     /// Bindings whose template ends here.
-    here: Vec<Arc<Binding>>,
+    here: Leaves,
     /// Bindings whose template goes on with `**`.
-    rest: Vec<Arc<Binding>>,
+    rest: Leaves,
 }
+
+/// Bindings to one path, by their verb; those without one by the empty verb, which none has.
+type Leaves = HashMap<String, Vec<Arc<Binding>>>;
 
 /// What stands at a path.
 #[derive(Debug)]
@@ -53,10 +56,9 @@ impl Router {
             }
         }
         let leaves = if rest { &mut node.rest } else { &mut node.here };
-        let alike = leaves.iter().find(|other| {
-            other.http_method() == binding.http_method()
-                && other.template().verb() == binding.template().verb()
-        });
+        let verb = binding.template().verb().unwrap_or_default();
+        let leaves = leaves.entry(verb.to_owned()).or_default();
+        let alike = leaves.iter().find(|other| other.http_method() == binding.http_method());
         if let Some(other) = alike {
             return Err(Arc::clone(other));
         }
@@ -112,16 +114,12 @@ impl Router {
         path: &Path<'_>,
         mut wanted: impl FnMut(&Binding) -> bool,
     ) -> Option<&'r Arc<Binding>> {
-        if let Some((head, verb)) = &path.with_verb {
-            let mut has_verb =
-                |binding: &Binding| binding.template().verb() == Some(*verb) && wanted(binding);
-            if let Some(binding) = self.root.search(head, &mut has_verb) {
-                return Some(binding);
-            }
+        if let Some((head, verb)) = &path.with_verb
+            && let Some(binding) = self.root.search(head, verb, &mut wanted)
+        {
+            return Some(binding);
         }
-        let mut has_none =
-            |binding: &Binding| binding.template().verb().is_none() && wanted(binding);
-        self.root.search(&path.whole, &mut has_none)
+        self.root.search(&path.whole, "", &mut wanted)
     }
 }
 
@@ -130,19 +128,28 @@ impl Node {
     fn search<'r>(
         &'r self,
         path: &[Cow<'_, str>],
+        verb: &str,
         wanted: &mut dyn FnMut(&Binding) -> bool,
     ) -> Option<&'r Arc<Binding>> {
         let inside = match path.split_first() {
-            None => self.here.iter().find(|binding| wanted(binding)),
-            Some((first, rest)) => {
-                let literal = self.literals.get(first.as_ref());
+            None => first(&self.here, verb, wanted),
+            Some((segment, rest)) => {
+                let literal = self.literals.get(segment.as_ref());
                 literal
-                    .and_then(|node| node.search(rest, wanted))
-                    .or_else(|| self.single.as_ref().and_then(|node| node.search(rest, wanted)))
+                    .and_then(|node| node.search(rest, verb, wanted))
+                    .or_else(|| self.single.as_ref()?.search(rest, verb, wanted))
             }
         };
-        inside.or_else(|| self.rest.iter().find(|binding| wanted(binding)))
+        inside.or_else(|| first(&self.rest, verb, wanted))
     }
+}
+
+fn first<'l>(
+    leaves: &'l Leaves,
+    verb: &str,
+    wanted: &mut dyn FnMut(&Binding) -> bool,
+) -> Option<&'l Arc<Binding>> {
+    leaves.get(verb)?.iter().find(|binding| wanted(binding))
 }
 
 /// A path's segments, read in the two ways that a colon at its end allows.
@@ -159,11 +166,11 @@ impl<'p> Path<'p> {
             return None;
         }
         let last = raw.last()?;
-        let with_verb =
-            last.rsplit_once(':').filter(|(head, _)| !head.is_empty()).map(|(head, verb)| {
-                let before = raw.iter().take(raw.len() - 1).chain([&head]);
-                (before.map(|segment| decoded(segment)).collect(), verb)
-            });
+        let parts = last.rsplit_once(':').filter(|(id, verb)| !id.is_empty() && !verb.is_empty());
+        let with_verb = parts.map(|(id, verb)| {
+            let before = raw.iter().take(raw.len() - 1).chain([&id]);
+            (before.map(|segment| decoded(segment)).collect(), verb)
+        });
         Some(Self { whole: raw.iter().map(|segment| decoded(segment)).collect(), with_verb })
     }
 }

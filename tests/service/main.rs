@@ -1,5 +1,6 @@
 //! The whole service, as `main` starts it, called over real sockets.
 
+mod cancellation;
 mod cors;
 mod coverage;
 mod grpcurl;

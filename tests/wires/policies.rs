@@ -193,6 +193,24 @@ async fn both_json_names_are_read_and_the_protos_own_are_written() {
 }
 
 #[tokio::test]
+async fn floats_that_json_lacks_are_strings_wherever_they_stand() {
+    let server = Server::start().await;
+    for float in ["NaN", "Infinity", "-Infinity"] {
+        let message = json!({
+            "a_double": float, "a_float": float, "double_value": float,
+            "inside": [{"double_value": float}],
+            "any": {"@type": "type.googleapis.com/google.protobuf.DoubleValue", "value": float},
+        });
+        let answer = server.json(Method::POST, "/v1/echo", message.to_string()).await;
+        assert_eq!(answer.json(), message);
+    }
+    // `Value` has no place for them, and nothing else takes their names.
+    for body in [r#"{"an_int32":"NaN"}"#, r#"{"a_double":NaN}"#] {
+        assert_eq!(server.json(Method::POST, "/v1/echo", body).await.status, 400, "{body}");
+    }
+}
+
+#[tokio::test]
 async fn a_body_stands_where_the_binding_has_one_and_nowhere_else() {
     let server = Server::start().await;
     let answer = server.json(Method::GET, "/v1/books/1", "{}").await;

@@ -164,9 +164,9 @@ async fn a_panic_in_mid_stream_is_internal_on_every_wire() {
 
 #[tokio::test]
 async fn the_servers_limit_bounds_the_first_message_and_not_the_stream() {
-    let limit = Settings { timeout: Duration::from_millis(200), ..Default::default() };
+    let limit = Settings { timeout: Duration::from_millis(1_000), ..Default::default() };
     let server = Server::with(limit).await;
-    let answer = server.get("/v1/books:stream?count=5&delay_ms=100").await;
+    let answer = server.get("/v1/books:stream?count=5&delay_ms=250").await;
     assert_eq!(answer.text().lines().count(), 5);
     let answer = server.get("/v1/books:stream?count=1&delay_ms=60000").await;
     assert_eq!(answer.refusal(), (504, "DEADLINE".into(), String::new()));
@@ -177,7 +177,7 @@ async fn the_clients_deadline_bounds_a_whole_stream_on_every_wire() {
     let server = Server::start().await;
     let stream = StreamBooksRequest { count: 1000, delay_ms: 20, ..Default::default() };
     let with_timeout = |mut request: Request<Full<Bytes>>| {
-        request.headers_mut().insert("grpc-timeout", header::HeaderValue::from_static("100m"));
+        request.headers_mut().insert("grpc-timeout", header::HeaderValue::from_static("500m"));
         request
     };
     let grpc = with_timeout(post(&server, STREAM_BOOKS, "application/grpc", framed(&stream)));
