@@ -86,6 +86,12 @@ impl Text {
         Ok(text)
     }
 
+    /// A text that [`check`](Self::check) takes.
+    pub fn example(self) -> String {
+        let length = 4.clamp(self.min, self.max);
+        "text".chars().cycle().take(length).collect()
+    }
+
     /// Exactly the texts that [`check`](Self::check) takes, as a regular expression of JSON Schema.
     ///
     /// `minLength` and `maxLength` could not say it: they count the white space that is removed.
@@ -141,6 +147,7 @@ mod tests {
         for (min, max) in [(0, 1), (0, 2), (0, 3), (1, 1), (1, 2), (1, 3), (2, 2), (2, 4), (3, 4)] {
             let limits = Text { min, max };
             let pattern = Regex::new(&limits.pattern()).expect("a pattern");
+            assert!(pattern.is_match(&limits.example()), "{}", limits.example());
             for text in &texts {
                 let (checked, matched) = (limits.check(text).is_ok(), pattern.is_match(text));
                 assert_eq!(checked, matched, "{min}..={max} {text:?}");

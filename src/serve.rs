@@ -73,7 +73,7 @@ pub async fn run(
     let user_service =
         user_service::guarded(db.clone(), api.pool(), &auth, sessions, config.app.max_body_bytes);
     services.add_service(user_service.map_err(text)?);
-    let pages = pages::router(&config.pages, &api, &auth);
+    let pages = pages::router(&config.pages, &api, &auth, |service| !app::is_beside(service));
     let observer = StepLayer(Observe::new(metrics.clone()));
     let shared =
         Shared { health, readiness: readiness.clone(), pages, observer, closing: closing.clone() };

@@ -183,9 +183,11 @@ fn text(field: &FieldDescriptor) -> Described {
     let object = ObjectBuilder::new().schema_type(Type::String);
     match Text::of(field) {
         None => object.into(),
-        Some(limits) => {
-            object.min_length(limits.required().then_some(1)).pattern(Some(limits.pattern())).into()
-        }
+        Some(limits) => object
+            .min_length(limits.required().then_some(1))
+            .pattern(Some(limits.pattern()))
+            .examples([limits.example()])
+            .into(),
     }
 }
 

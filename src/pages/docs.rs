@@ -6,7 +6,6 @@ use prost_reflect::MethodDescriptor;
 
 use super::asset::{CSS, HTML, JAVASCRIPT, JSON, asset, page};
 use crate::{
-    app,
     auth::{Auth, Requirement},
     error::{DOMAIN, Reason},
     openapi::{About, Access, Failure, document},
@@ -26,9 +25,9 @@ const DESCRIPTION: &str = include_str!("docs/description.md");
 const TOKEN: &str = "The Supabase access token: `session.access_token` of supabase-js, \
                      not one of the project's API keys.";
 
-pub(super) fn router(api: &Api, auth: &Auth) -> Router {
+pub(super) fn router(api: &Api, auth: &Auth, shown: impl Fn(&str) -> bool) -> Router {
     Router::new()
-        .route("/openapi.json", asset(JSON, openapi(api, auth)))
+        .route("/openapi.json", asset(JSON, openapi(api, auth, shown)))
         .route("/docs", page(HTML, include_str!("docs/docs.html"), POLICY))
         .route("/docs/docs.css", asset(CSS, include_str!("docs/docs.css")))
         .route("/docs/docs.js", asset(JAVASCRIPT, include_str!("docs/docs.js")))
@@ -36,8 +35,7 @@ pub(super) fn router(api: &Api, auth: &Auth) -> Router {
         .route("/docs/swagger-ui.js", asset(JAVASCRIPT, SWAGGER_UI_JS))
 }
 
-/// The document of the services that are behind the guard.
-fn openapi(api: &Api, auth: &Auth) -> String {
+fn openapi(api: &Api, auth: &Auth, shown: impl Fn(&str) -> bool) -> String {
     let failures: Vec<_> = Reason::ALL
         .iter()
         .map(|reason| Failure {
@@ -56,7 +54,6 @@ fn openapi(api: &Api, auth: &Auth) -> String {
         domain: DOMAIN,
         failures: &failures,
     };
-    let shown = |service: &str| !app::is_beside(service);
     let document = document(api, &about, shown, |rpc| access(auth, rpc));
     document.to_json().unwrap_or_default()
 }

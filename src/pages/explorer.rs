@@ -13,7 +13,6 @@ use super::{
     asset::{CSS, HTML, JAVASCRIPT, JSON, asset, page},
 };
 use crate::{
-    app,
     auth::{Auth, Requirement},
     openapi::comment,
     wires::{Api, RequestBody},
@@ -73,8 +72,14 @@ struct Field {
     comment: String,
 }
 
-pub(super) fn router(settings: &Settings, api: &Api, auth: &Auth) -> Router {
-    let description = serde_json::to_vec(&describe(settings, api, auth)).unwrap_or_default();
+pub(super) fn router(
+    settings: &Settings,
+    api: &Api,
+    auth: &Auth,
+    shown: impl Fn(&str) -> bool,
+) -> Router {
+    let description = describe(settings, api, auth, shown);
+    let description = serde_json::to_vec(&description).unwrap_or_default();
     let script = |source: &'static str| asset(JAVASCRIPT, source);
     Router::new()
         .route("/", page(HTML, include_str!("explorer/explorer.html"), policy(settings)))
@@ -102,8 +107,13 @@ fn policy(settings: &Settings) -> HeaderValue {
     HeaderValue::try_from(policy).unwrap_or(HeaderValue::from_static("default-src 'none'"))
 }
 
-fn describe(settings: &Settings, api: &Api, auth: &Auth) -> Description {
-    let services = api.pool().services().filter(|service| !app::is_beside(service.full_name()));
+fn describe(
+    settings: &Settings,
+    api: &Api,
+    auth: &Auth,
+    shown: impl Fn(&str) -> bool,
+) -> Description {
+    let services = api.pool().services().filter(|service| shown(service.full_name()));
     let rpcs: Vec<_> = services.flat_map(|service| service.methods().collect::<Vec<_>>()).collect();
 
     let mut types = Types::default();

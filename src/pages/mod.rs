@@ -34,14 +34,14 @@ pub struct Project {
     pub key: String,
 }
 
-/// The pages. What they show is made here, once.
-pub fn router(settings: &Settings, api: &Api, auth: &Auth) -> Router {
+/// The pages. What they show is made here, once: the services whose names `shown` wants.
+pub fn router(settings: &Settings, api: &Api, auth: &Auth, shown: impl Fn(&str) -> bool) -> Router {
     let mut router = Router::new();
     if settings.docs {
-        router = router.merge(docs::router(api, auth));
+        router = router.merge(docs::router(api, auth, &shown));
     }
     if settings.explorer {
-        router = router.merge(explorer::router(settings, api, auth));
+        router = router.merge(explorer::router(settings, api, auth, &shown));
     }
     router
 }

@@ -41,7 +41,8 @@ async fn all_wrong_settings_are_reported_at_once_each_with_what_to_do() {
         .env("MAX_BODY_BYTES", "12")
         .env("CORS_ALLOWED_ORIGINS", "localhost:3000")
         .env("JWT_SECRET", "too short")
-        .env("DOCS", "perhaps");
+        .env("DOCS", "perhaps")
+        .env("SUPABASE_PUBLISHABLE_KEY", "sb_secret_0123456789");
     let (code, _, said) = output(&mut command).await;
     assert_eq!(code, Some(2));
     for setting in [
@@ -51,10 +52,13 @@ async fn all_wrong_settings_are_reported_at_once_each_with_what_to_do() {
         "CORS_ALLOWED_ORIGINS",
         "JWT_SECRET",
         "DOCS",
+        "SUPABASE_PUBLISHABLE_KEY",
     ] {
         assert!(said.lines().any(|line| line.contains(setting)), "{setting} in:\n{said}");
     }
-    assert!(!said.contains("too short"), "a secret is not repeated");
+    for secret in ["too short", "sb_secret"] {
+        assert!(!said.contains(secret), "a secret is not repeated");
+    }
 }
 
 #[tokio::test]
