@@ -20,7 +20,7 @@ trap 'rm -f "$log"' EXIT
 pass=0 fail=0
 for target in $(cargo fuzz list); do
   mkdir -p ".dev/fuzz/$target"
-  if cargo fuzz run --sanitizer none "$target" ".dev/fuzz/$target" "fuzz/corpus/$target" -- \
+  if RUST_BACKTRACE=0 cargo fuzz run --sanitizer none "$target" ".dev/fuzz/$target" "fuzz/corpus/$target" -- \
     "$limit" -timeout=10 -print_final_stats=1 >"$log" 2>&1; then
     pass=$((pass + 1))
     printf 'ok      %-14s' "$target"
@@ -28,7 +28,7 @@ for target in $(cargo fuzz list); do
   else
     fail=$((fail + 1))
     printf 'FAILED  %s\n' "$target"
-    tail -n 60 "$log"
+    tail -n 40 "$log"
   fi
 done
 printf '# pass %s\n# fail %s\n' "$pass" "$fail"

@@ -3,7 +3,7 @@
 use std::{cell::OnceCell, convert::Infallible};
 
 use bytes::Bytes;
-use http::{HeaderMap, Method, Request, Response, StatusCode, Uri, header};
+use http::{HeaderMap, Method, Request, Response, StatusCode, Uri, Version, header};
 use http_body_util::{BodyExt as _, Full};
 use tokio::runtime::{Builder, Runtime};
 use tonic::{Status, body::Body};
@@ -33,6 +33,7 @@ pub fn call(method: Method, uri: Uri, headers: HeaderMap, body: Bytes) -> Answer
     let mut request = Request::new(Body::new(Full::new(body)));
     *request.method_mut() = method;
     *request.uri_mut() = uri;
+    *request.version_mut() = Version::HTTP_2; // which needs no host
     *request.headers_mut() = headers;
     let answer = WIRES.with(|wires| wires.get_or_init(Wires::new).call(request));
 
