@@ -7,7 +7,7 @@ use prost_reflect::{DescriptorPool, ExtensionDescriptor, MethodDescriptor};
 
 use super::{
     binding::Binding,
-    call::Call,
+    call::{Call, Rpc},
     deadline::DeadlineStep,
     decide::DecideStep,
     framing::FramingStep,
@@ -59,7 +59,8 @@ pub struct Api(Arc<Inner>);
 struct Inner {
     pool: DescriptorPool,
     error_details: DescriptorPool,
-    rpcs: HashMap<Arc<str>, MethodDescriptor>,
+    /// By their path on the gRPC wire.
+    rpcs: HashMap<Box<str>, Arc<Rpc>>,
     router: Router,
     bindings: Vec<Arc<Binding>>,
     domain: Domain,
@@ -96,8 +97,8 @@ impl Api {
         let mut router = Router::default();
         let mut bindings = Vec::new();
         for rpc in pool.services().flat_map(|service| service.methods().collect::<Vec<_>>()) {
-            let path = format!("/{}/{}", rpc.parent_service().full_name(), rpc.name());
-            rpcs.insert(Arc::from(path), rpc.clone());
+            let of_path = Rpc::new(rpc.clone());
+            rpcs.insert(of_path.path.clone(), Arc::new(of_path));
             let found = bindings_of(&rpc, http.as_ref()).unwrap_or_else(|problem| {
                 problems.push(format!("{}: {problem}", rpc.full_name()));
                 vec![]
@@ -129,7 +130,7 @@ impl Api {
 
     /// Every RPC, in no particular order.
     pub fn rpcs(&self) -> impl Iterator<Item = &MethodDescriptor> {
-        self.0.rpcs.values()
+        self.0.rpcs.values().map(|rpc| &rpc.method)
     }
 
     /// Every binding, in the order of the descriptors; of each RPC those of its annotation first,
@@ -185,8 +186,8 @@ impl Api {
         StepLayer(PanicGuardStep::new(self.0.domain.clone()))
     }
 
-    pub(super) fn rpc(&self, path: &str) -> Option<(&Arc<str>, &MethodDescriptor)> {
-        self.0.rpcs.get_key_value(path)
+    pub(super) fn rpc(&self, path: &str) -> Option<&Arc<Rpc>> {
+        self.0.rpcs.get(path)
     }
 
     pub(super) fn router(&self) -> &Router {

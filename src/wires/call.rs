@@ -32,13 +32,37 @@ impl Wire {
 #[derive(Clone, Debug)]
 pub struct Call {
     wire: Wire,
-    method: MethodDescriptor,
-    path: Arc<str>,
+    rpc: Arc<Rpc>,
+}
+
+/// An RPC, and what of its descriptor every call asks for.
+#[derive(Debug)]
+pub(super) struct Rpc {
+    pub(super) method: MethodDescriptor,
+    pub(super) path: Box<str>,
+    client_streaming: bool,
+    server_streaming: bool,
+}
+
+impl Rpc {
+    pub(super) fn new(method: MethodDescriptor) -> Self {
+        Self {
+            path: Self::path_of(&method).into(),
+            client_streaming: method.is_client_streaming(),
+            server_streaming: method.is_server_streaming(),
+            method,
+        }
+    }
+
+    /// `/package.Service/Method`.
+    pub(super) fn path_of(method: &MethodDescriptor) -> String {
+        format!("/{}/{}", method.parent_service().full_name(), method.name())
+    }
 }
 
 impl Call {
-    pub(super) fn new(wire: Wire, method: MethodDescriptor, path: Arc<str>) -> Self {
-        Self { wire, method, path }
+    pub(super) fn new(wire: Wire, rpc: &Arc<Rpc>) -> Self {
+        Self { wire, rpc: Arc::clone(rpc) }
     }
 
     /// The protocol that the client speaks.
@@ -48,17 +72,22 @@ impl Call {
 
     /// The RPC's descriptor.
     pub fn method(&self) -> &MethodDescriptor {
-        &self.method
+        &self.rpc.method
+    }
+
+    /// Whether the request is exactly one message.
+    pub(super) fn takes_one(&self) -> bool {
+        !self.rpc.client_streaming
     }
 
     /// Whether the answer is a stream of messages.
     pub(super) fn streams(&self) -> bool {
-        self.method.is_server_streaming()
+        self.rpc.server_streaming
     }
 
     /// The RPC's path on the gRPC wire, `/package.Service/Method`.
     pub fn path(&self) -> &str {
-        &self.path
+        &self.rpc.path
     }
 }
 

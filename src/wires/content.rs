@@ -27,15 +27,30 @@ impl ContentType {
         if values.next().is_some() {
             return Self::Other;
         }
-        let Some(essence) = value.to_str().ok().map(essence) else { return Self::Other };
-        match essence.as_str() {
+        let Ok(value) = value.to_str() else { return Self::Other };
+        // Most clients write it just so.
+        Self::of_essence(value).unwrap_or_else(|| {
+            let essence = essence(value);
+            Self::of_essence(&essence).unwrap_or(match essence.starts_with("application/grpc") {
+                true => Self::OtherGrpc,
+                false => Self::Other,
+            })
+        })
+    }
+
+    fn of_essence(essence: &str) -> Option<Self> {
+        Some(match essence {
             "application/json" => Self::Json,
             "application/grpc" | "application/grpc+proto" => Self::Grpc,
             "application/grpc-web" | "application/grpc-web+proto" => Self::GrpcWeb,
             "application/grpc-web-text" | "application/grpc-web-text+proto" => Self::GrpcWebText,
-            other if other.starts_with("application/grpc") => Self::OtherGrpc,
-            _ => Self::Other,
-        }
+            _ => return None,
+        })
+    }
+
+    /// Whether a body of this type is read as JSON: one without a type is, too.
+    pub(super) fn may_be_json(self) -> bool {
+        matches!(self, Self::Json | Self::None)
     }
 
     /// The form in which tonic and tonic-web, which compare exactly, know it.

@@ -65,41 +65,34 @@ impl Step for DeadlineStep {
         if response.body().is_end_stream() {
             return response;
         }
-        response.map(|inner| {
-            let inner = Arc::new(Mutex::new(Some(inner)));
-            let cut = (streams && asked.is_some()).then(|| cut_at(whole, inner.clone()));
-            let sleep = Box::pin(sleep_until(first));
-            let domain = self.domain;
-            Body::new(Bounded { inner, sleep, whole, begun: false, over: false, domain, _cut: cut })
-        })
+        let domain = self.domain;
+        let bounded = |inner| Bounded {
+            inner: Some(inner),
+            time: first,
+            sleep: None,
+            begun: false,
+            whole,
+            domain,
+        };
+        if streams && asked.is_some() {
+            return response.map(|inner| Body::new(bounded(Body::new(Cut::at(whole, inner)))));
+        }
+        response.map(|inner| Body::new(bounded(inner)))
     }
 }
 
 /// An answer's body that ends with DEADLINE_EXCEEDED when time is up.
 struct Bounded {
-    inner: Arc<Mutex<Option<Body>>>,
-    sleep: Pin<Box<Sleep>>,
-    whole: Instant,
+    /// `None` when it is over: that drops the handler's stream.
+    inner: Option<Body>,
+    /// When it is up for what is awaited.
+    time: Instant,
+    /// There once something had to be awaited: most answers are whole when they come.
+    sleep: Option<Pin<Box<Sleep>>>,
     /// The first message has come.
     begun: bool,
-    over: bool,
+    whole: Instant,
     domain: Domain,
-    _cut: Option<AbortOnDropHandle<()>>,
-}
-
-/// Drops the handler's stream when time is up, whether or not anybody asks for more of it: while a
-/// client takes nothing, its connection does not.
-fn cut_at(time: Instant, inner: Arc<Mutex<Option<Body>>>) -> AbortOnDropHandle<()> {
-    AbortOnDropHandle::new(tokio::spawn(async move {
-        sleep_until(time).await;
-        let stream = lock(&inner).take();
-        drop(stream);
-    }))
-}
-
-/// A body that panicked while it was locked is one that the panic guard has dealt with.
-fn lock(inner: &Mutex<Option<Body>>) -> MutexGuard<'_, Option<Body>> {
-    inner.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl http_body::Body for Bounded {
@@ -110,31 +103,71 @@ impl http_body::Body for Bounded {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
-        if self.over {
-            return Poll::Ready(None);
-        }
-        let polled = match lock(&self.inner).as_mut() {
-            Some(inner) => Pin::new(inner).poll_frame(cx),
-            None => Poll::Pending, // cut: the time is just up
-        };
-        if let Poll::Ready(frame) = polled {
+        let Some(inner) = self.inner.as_mut() else { return Poll::Ready(None) };
+        if let Poll::Ready(frame) = Pin::new(inner).poll_frame(cx) {
             if !self.begun && matches!(&frame, Some(Ok(frame)) if frame.is_data()) {
                 self.begun = true;
-                let whole = self.whole;
-                self.sleep.as_mut().reset(whole);
+                self.time = self.whole;
+                self.sleep = None;
             }
             return Poll::Ready(frame);
         }
-        ready!(self.sleep.as_mut().poll(cx));
-        self.over = true;
-        let stream = lock(&self.inner).take();
-        drop(stream);
+        let time = self.time;
+        let sleep = self.sleep.get_or_insert_with(|| Box::pin(sleep_until(time)));
+        ready!(sleep.as_mut().poll(cx));
+        self.inner = None;
         let status = self.domain.status(Reason::Deadline);
         Poll::Ready(Some(Ok(Frame::trailers(status::trailers(&status)))))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.over || lock(&self.inner).as_ref().is_some_and(|inner| inner.is_end_stream())
+        self.inner.as_ref().is_none_or(|inner| inner.is_end_stream())
+    }
+}
+
+/// A body that is dropped when its time is up, and the handler's stream with it, whether or not
+/// anybody asks for more of it: while a client takes nothing, its connection does not.
+struct Cut {
+    inner: Arc<Mutex<Option<Body>>>,
+    _task: AbortOnDropHandle<()>,
+}
+
+impl Cut {
+    fn at(time: Instant, inner: Body) -> Self {
+        let inner = Arc::new(Mutex::new(Some(inner)));
+        let task = tokio::spawn({
+            let inner = Arc::clone(&inner);
+            async move {
+                sleep_until(time).await;
+                let stream = Self::lock(&inner).take();
+                drop(stream);
+            }
+        });
+        Self { inner, _task: AbortOnDropHandle::new(task) }
+    }
+
+    /// A body that panicked while it was locked is the panic guard's business.
+    fn lock(inner: &Mutex<Option<Body>>) -> MutexGuard<'_, Option<Body>> {
+        inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl http_body::Body for Cut {
+    type Data = Bytes;
+    type Error = Status;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
+        match Self::lock(&self.inner).as_mut() {
+            Some(inner) => Pin::new(inner).poll_frame(cx),
+            None => Poll::Pending, // whoever bounds it says so
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        Self::lock(&self.inner).as_ref().is_some_and(|inner| inner.is_end_stream())
     }
 }
 

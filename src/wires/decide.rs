@@ -12,7 +12,7 @@ use super::{
     Outcome, Record, Wire, answer,
     api::Api,
     binding::{Binding, RequestBody},
-    call::Call,
+    call::{Call, Rpc},
     content::ContentType,
     reason::{Domain, Reason, Refusal},
     router::Found,
@@ -70,16 +70,15 @@ impl Step for DecideStep {
         let domain = self.api.domain();
         let head = request.method() == Method::HEAD;
         let authorized = request.headers().contains_key(header::AUTHORIZATION);
-        let json =
-            matches!(ContentType::of(request.headers()), ContentType::Json | ContentType::None);
+        let content_type = ContentType::of(request.headers());
         let record = request.extensions().get::<Record>().cloned().unwrap_or_default();
-        let decision = decide(&self.api, &request);
+        let decision = decide(&self.api, &request, content_type);
         let (mut request, unread) = upload::watch(request, domain);
 
         let mut response = match decision {
             Decision::Call(call, target) => {
                 record.decided(&call);
-                canonicalize(request.headers_mut());
+                canonicalize(request.headers_mut(), content_type);
                 request.extensions_mut().insert(call);
                 if let Some(target) = target {
                     request.extensions_mut().insert(target);
@@ -110,7 +109,7 @@ impl Step for DecideStep {
                 let status = domain.status(refusal);
                 let mut response = answer::error(&self.api, &status, authorized);
                 *response.status_mut() = http;
-                if !json {
+                if !content_type.may_be_json() {
                     response.headers_mut().insert(header::CONTENT_TYPE, REFUSAL_TO_OTHERS);
                 }
                 match extra {
@@ -132,13 +131,12 @@ impl Step for DecideStep {
 }
 
 /// Path, then method, then content type.
-fn decide(api: &Api, request: &Request<Body>) -> Decision {
+fn decide(api: &Api, request: &Request<Body>, content_type: ContentType) -> Decision {
     if !has_its_host(request) {
         const HOST: &str = "HTTP/1.1 takes one host header";
         return Decision::Refused(Refusal::saying(Reason::RequestMalformed, HOST), Extra::None);
     }
     let (method, path) = (request.method(), request.uri().path());
-    let content_type = ContentType::of(request.headers());
     if *method == Method::POST
         && let Some(wire) = grpc_wire(content_type)
     {
@@ -160,8 +158,7 @@ fn decide(api: &Api, request: &Request<Body>) -> Decision {
     };
 
     let takes_body = *binding.body() != RequestBody::None;
-    let json = matches!(content_type, ContentType::Json | ContentType::None);
-    if takes_body && !json && !binding.takes_any_content() {
+    if takes_body && !content_type.may_be_json() && !binding.takes_any_content() {
         return refused(Reason::ContentType);
     }
     let gzip = match content_encoding(request.headers()) {
@@ -174,13 +171,12 @@ fn decide(api: &Api, request: &Request<Body>) -> Decision {
         return Decision::Refused(refusal, Extra::None);
     }
 
-    let rpc = binding.rpc();
-    let rpc_path = format!("/{}/{}", rpc.parent_service().full_name(), rpc.name());
-    let Some((rpc_path, rpc)) = api.rpc(&rpc_path) else { return refused(Reason::RouteNotFound) };
+    let rpc = api.rpc(&Rpc::path_of(binding.rpc()));
+    let Some(rpc) = rpc else { return refused(Reason::RouteNotFound) };
     let path = request.uri().path_and_query().cloned();
     let path = path.unwrap_or_else(|| PathAndQuery::from_static("/"));
     let target = Target { binding: Arc::clone(binding), path, gzip };
-    Decision::Call(Call::new(Wire::Json, rpc.clone(), Arc::clone(rpc_path)), Some(target))
+    Decision::Call(Call::new(Wire::Json, rpc), Some(target))
 }
 
 /// RFC 9112, section 3.2: more than one host is refused, and over HTTP/1.1 none is, too.
@@ -205,7 +201,7 @@ fn decide_grpc(
         return refused(Reason::ContentType);
     }
     match api.rpc(request.uri().path()) {
-        Some((path, rpc)) => Decision::Call(Call::new(wire, rpc.clone(), Arc::clone(path)), None),
+        Some(rpc) => Decision::Call(Call::new(wire, rpc), None),
         None => Decision::RefusedInGrpc(Reason::NotImplemented, content_type),
     }
 }
@@ -236,8 +232,8 @@ fn content_encoding(headers: &HeaderMap) -> Option<bool> {
 
 /// Writes content types in the form that tonic and tonic-web compare with. A client that sends
 /// base64 gets base64, whatever it accepts.
-fn canonicalize(headers: &mut HeaderMap) {
-    let Some(content_type) = ContentType::of(headers).canonical() else { return };
+fn canonicalize(headers: &mut HeaderMap, content_type: ContentType) {
+    let Some(content_type) = content_type.canonical() else { return };
     headers.insert(header::ACCEPT, content_type.clone());
     headers.insert(header::CONTENT_TYPE, content_type);
 }

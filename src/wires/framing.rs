@@ -43,7 +43,7 @@ impl FramingStep {
 impl Step for FramingStep {
     async fn run<S: Inner>(self, request: Request<Body>, mut inner: S) -> Response<Body> {
         let call = request.extensions().get::<Call>();
-        let request = match call.map(|call| (call.wire(), !call.method().is_client_streaming())) {
+        let request = match call.map(|call| (call.wire(), call.takes_one())) {
             // Framed by the translator: one message, its limit checked.
             Some((Wire::Json, _)) | None => request,
             Some((wire, one)) => request.map(|inner| {

@@ -2,8 +2,8 @@
 
 use std::{
     convert::Infallible,
-    future::Future,
-    mem,
+    future::{Future, poll_fn},
+    sync::Arc,
     task::{Context, Poll},
 };
 
@@ -17,6 +17,7 @@ pub trait Inner:
     Service<Request<Body>, Response = Response<Body>, Error = Infallible, Future: Send>
     + Clone
     + Send
+    + Sync
     + 'static
 {
 }
@@ -25,6 +26,7 @@ impl<S> Inner for S where
     S: Service<Request<Body>, Response = Response<Body>, Error = Infallible, Future: Send>
         + Clone
         + Send
+        + Sync
         + 'static
 {
 }
@@ -32,7 +34,7 @@ impl<S> Inner for S where
 /// One step of the stack: what becomes of a request on its way in and of its answer on its way out.
 ///
 /// Dropping the future drops everything inside: no step starts tasks of its own that outlive it.
-pub trait Step: Clone + Send + 'static {
+pub trait Step: Clone + Send + Sync + 'static {
     /// Handles one request with what stands inside this step.
     fn run<S: Inner>(
         self,
@@ -49,15 +51,19 @@ impl<T: Clone, S> Layer<S> for StepLayer<T> {
     type Service = Stepped<T, S>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        Stepped { step: self.0.clone(), inner }
+        Stepped(Arc::new((self.0.clone(), inner)))
     }
 }
 
-/// A [`Step`] around a service.
-#[derive(Clone, Debug)]
-pub struct Stepped<T, S> {
-    step: T,
-    inner: S,
+/// A [`Step`] around a service. Each call has a clone of it, so that what is inside is shared: a
+/// clone costs one reference count however many steps there are.
+#[derive(Debug)]
+pub struct Stepped<T, S>(Arc<(T, S)>);
+
+impl<T, S> Clone for Stepped<T, S> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
 }
 
 impl<T: Step, S: Inner> Service<Request<Body>> for Stepped<T, S> {
@@ -65,15 +71,15 @@ impl<T: Step, S: Inner> Service<Request<Body>> for Stepped<T, S> {
     type Error = Infallible;
     type Future = BoxFuture<'static, Result<Response<Body>, Infallible>>;
 
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        self.inner.poll_ready(cx)
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(())) // the call itself waits for what is inside
     }
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
-        // The service that was polled ready makes the call; its clone waits for the next one.
-        let clone = self.inner.clone();
-        let inner = mem::replace(&mut self.inner, clone);
-        let step = self.step.clone();
-        Box::pin(async move { Ok(step.run(request, inner).await) })
+        let (step, mut inner) = (*self.0).clone();
+        Box::pin(async move {
+            let Ok(()) = poll_fn(|context| inner.poll_ready(context)).await;
+            Ok(step.run(request, inner).await)
+        })
     }
 }

@@ -41,9 +41,8 @@ pub(super) fn watch(request: Request<Body>, domain: &Domain) -> (Request<Body>, 
     }
     let http2 = request.version() >= Version::HTTP_2;
     let awaits_go_ahead = request.headers().contains_key(header::EXPECT);
-    let (sender, receiver) = oneshot::channel();
-    let unread = (!http2).then_some(sender);
-    let rest = Unread { body: (!http2).then_some(receiver), awaits_go_ahead };
+    let (unread, body) = (!http2).then(oneshot::channel).unzip();
+    let rest = Unread { body, awaits_go_ahead };
     let domain = domain.clone();
     let request =
         request.map(|body| Body::new(Upload { inner: Some(body), http2, unread, domain }));
