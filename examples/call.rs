@@ -5,6 +5,8 @@
 
 use std::{env, error::Error};
 
+use bytes::Bytes;
+use http_body_util::{BodyExt as _, Empty};
 use hyper_util::{client::legacy::Client, rt::TokioExecutor};
 use tonic::{
     Request,
@@ -38,13 +40,12 @@ async fn main() -> Result<(), Box<dyn Error>> {
     println!("gRPC-Web   {:?}", answer.get_ref().full_name());
 
     // HTTP/JSON, as curl would.
-    let answer = reqwest::Client::new()
-        .get(format!("{url}/name"))
+    let http = Client::builder(TokioExecutor::new()).build_http();
+    let request = http::Request::get(format!("{url}/name"))
         .header("authorization", &bearer)
-        .send()
-        .await?
-        .error_for_status()?;
-    println!("HTTP/JSON  {}", answer.text().await?);
+        .body(Empty::<Bytes>::new())?;
+    let answer = http.request(request).await?.into_body().collect().await?.to_bytes();
+    println!("HTTP/JSON  {}", String::from_utf8_lossy(&answer));
     Ok(())
 }
 
