@@ -1,6 +1,7 @@
 //! What it costs to speak gRPC and gRPC-Web exactly as their protocols say: the throughput of the
-//! service's steps beside that of the same steps without those that decide, frame and bound calls,
-//! where tonic-web alone tells the wires apart. Real sockets, in turns.
+//! service's steps beside that of the same steps without the mends (upload, deadline, framing), and,
+//! to know what all of them cost, beside tonic's routes with tonic-web and no step at all. Real
+//! sockets, in turns.
 
 mod figure;
 #[path = "../tests/wires/library.rs"]
@@ -32,8 +33,8 @@ use user_service::{
     wires::{Api, Options},
 };
 
-/// Pairs of rounds of which the middle counts.
-const PAIRS: usize = 41;
+/// Turns of rounds of which the middle counts.
+const TURNS: usize = 41;
 /// Calls in a round.
 const CALLS: usize = 6_000;
 /// Calls at a time, on one connection.
@@ -44,40 +45,42 @@ const AT_LEAST: f64 = 0.97;
 fn main() -> ExitCode {
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     let passed = runtime.block_on(async {
-        let (mended, bare) = stacks();
-        let (mended, bare) = (serve(mended).await, serve(bare).await);
+        let [mended, without_mends, bare] = stacks().map(serve);
+        let (mended, without_mends, bare) = (mended.await, without_mends.await, bare.await);
         let mut passed = true;
-        for (name, content_type) in [
-            ("mended_grpc_throughput_to_bare", "application/grpc"),
-            ("mended_grpc_web_throughput_to_bare", "application/grpc-web+proto"),
-        ] {
-            let mut ratios = Vec::new();
-            for pair in 0..=PAIRS {
-                // Whoever goes second finds the machine warmer: they take turns.
-                let (took, bare_took) = if pair % 2 == 0 {
-                    let took = round(mended, content_type).await;
-                    (took, round(bare, content_type).await)
-                } else {
-                    let bare_took = round(bare, content_type).await;
-                    (round(mended, content_type).await, bare_took)
-                };
-                if pair > 0 {
-                    ratios.push(bare_took.div_duration_f64(took));
+        for (name, content_type) in
+            [("grpc", "application/grpc"), ("grpc_web", "application/grpc-web+proto")]
+        {
+            let (mut mends, mut steps) = (Vec::new(), Vec::new());
+            for turn in 0..=TURNS {
+                // Whoever comes first finds the machine colder: they take turns at that, too.
+                let mut took = [Duration::ZERO; 3];
+                for place in 0..3 {
+                    let which = (turn + place) % 3;
+                    took[which] = round([mended, without_mends, bare][which], content_type).await;
+                }
+                let [took, without_mends, bare] = took;
+                if turn > 0 {
+                    mends.push(without_mends.div_duration_f64(took));
+                    steps.push(bare.div_duration_f64(took));
                 }
             }
-            passed &= figure::print(name, ratios, AT_LEAST..);
+            let name = format!("mends.{name}_throughput");
+            passed &= figure::print(&format!("{name}_to_same_stack"), mends, AT_LEAST..);
+            figure::print(&format!("{name}_to_bare_tonic"), steps, ..);
         }
         passed
     });
     if passed { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-/// The steps of the service's stack, and those of them that any service would have.
-fn stacks() -> (App, App) {
-    let options = Options { domain: Some("library".to_owned()), ..Options::default() };
+/// The steps of the service's stack, the same without the mends, and tonic alone.
+fn stacks() -> [App; 3] {
+    let options = Options { domain: Some("library"), ..Options::default() };
     let api = Api::new(&[test_protos::DESCRIPTORS], options).expect("good annotations");
     let routes = || Routes::new(LibraryServiceServer::new(Library::default())).prepare();
     let mended = ServiceBuilder::new()
+        .layer(api.upload())
         .layer(api.decide())
         .layer(api.translate())
         .layer(api.outcome())
@@ -86,14 +89,22 @@ fn stacks() -> (App, App) {
         .layer(api.framing())
         .layer(api.panic_guard())
         .service(routes());
-    let bare = ServiceBuilder::new()
-        .map_response(|response: Response<_>| response.map(Body::new))
-        .layer(GrpcWebLayer::new())
+    let without_mends = ServiceBuilder::new()
+        .layer(api.decide())
+        .layer(api.translate())
         .layer(api.outcome())
         .layer(api.shed(1024, |_| false))
         .layer(api.panic_guard())
         .service(routes());
-    (BoxCloneSyncService::new(mended), BoxCloneSyncService::new(bare))
+    let bare = ServiceBuilder::new()
+        .map_response(|response: Response<_>| response.map(Body::new))
+        .layer(GrpcWebLayer::new())
+        .service(routes());
+    [
+        BoxCloneSyncService::new(mended),
+        BoxCloneSyncService::new(without_mends),
+        BoxCloneSyncService::new(bare),
+    ]
 }
 
 async fn serve(app: App) -> SocketAddr {

@@ -75,7 +75,7 @@ pub fn api(descriptors: &[u8], settings: &Settings) -> Result<Api, StartError> {
         sets.push(tonic_reflection::pb::v1alpha::FILE_DESCRIPTOR_SET);
     }
     let options = Options {
-        domain: Some(DOMAIN.to_owned()),
+        domain: Some(DOMAIN),
         max_message_bytes: settings.max_body_bytes,
         reserved_paths: health::PATHS.into_iter().chain(pages::PATHS).map(str::to_owned).collect(),
         response_metadata: Vec::new(),
@@ -101,6 +101,7 @@ pub fn new<H: Health>(
 
     // What may refuse a call speaks gRPC Status, and the translators give it each wire's shape.
     let calls = ServiceBuilder::new()
+        .layer(api.upload())
         .layer(api.decide())
         .layer(api.translate())
         .layer(api.outcome())

@@ -11,12 +11,12 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
 use http_body::{Frame, SizeHint};
 use tonic::{Code, Status, body::Body};
-use tracing::{Instrument as _, Span, field};
+use tracing::{Instrument as _, Span, field, instrument::Instrumented};
 use uuid::Uuid;
 
 use crate::{
     metrics::{Metrics, code_name},
-    wires::{Inner, Record, Step},
+    wires::{Answer, Inner, Leave, Record, Step, Then, wrap},
 };
 
 /// The header that carries the request id, in and out.
@@ -38,7 +38,9 @@ impl Observe {
 }
 
 impl Step for Observe {
-    async fn run<S: Inner>(self, mut request: Request<Body>, mut inner: S) -> Response<Body> {
+    type Future<S: Inner> = Then<Instrumented<S::Future>, Line>;
+
+    fn pass<S: Inner>(&self, mut request: Request<Body>, inner: &mut S) -> Self::Future<S> {
         let id = request_id(request.headers());
         let span = tracing::info_span!(
             "call",
@@ -49,10 +51,18 @@ impl Step for Observe {
         let record = Record::default();
         request.extensions_mut().insert(record.clone());
         // It stands before the answer: a client that goes away while waiting drops it, too.
-        let line = Line { record, started: Instant::now(), metrics: self.metrics, span };
-        let Ok(mut response) = inner.call(request).instrument(line.span.clone()).await;
-        response.headers_mut().insert(REQUEST_ID, id);
-        response.map(|body| Body::new(Observed { body, line }))
+        let metrics = Arc::clone(&self.metrics);
+        let line = Line { record, started: Instant::now(), metrics, span: span.clone(), id };
+        let inside = span.in_scope(|| inner.call(request));
+        Then::new(inside.instrument(span), line)
+    }
+}
+
+impl Leave<Answer> for Line {
+    fn leave(self, Ok(mut response): Answer) -> Response<Body> {
+        response.headers_mut().insert(REQUEST_ID, self.id.clone());
+        wrap(response.body_mut(), |body| Observed { body, line: self });
+        response
     }
 }
 
@@ -77,11 +87,13 @@ fn trace_id(headers: &HeaderMap) -> Option<&str> {
 }
 
 /// Writes the call's one line and counts it, when the answer has ended or the client is gone.
-struct Line {
+#[derive(Debug)]
+pub struct Line {
     record: Record,
     started: Instant,
     metrics: Arc<Metrics>,
     span: Span,
+    id: HeaderValue,
 }
 
 impl Drop for Line {

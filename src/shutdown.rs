@@ -8,6 +8,7 @@ use std::{
 };
 
 use bytes::Bytes;
+use futures_util::future::Either;
 use http::{HeaderMap, Request, Response};
 use http_body::{Frame, SizeHint};
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
@@ -16,7 +17,7 @@ use tower::Service;
 
 use crate::{
     error::{Error, Reason},
-    wires::{Inner, Step},
+    wires::{Inner, MaybeAtOnce, Step, at_once},
 };
 
 /// Refuses new calls once the port is closing: `SHUTTING_DOWN`, which clients may retry elsewhere.
@@ -24,12 +25,13 @@ use crate::{
 pub struct RefuseWhenClosing(pub CancellationToken);
 
 impl Step for RefuseWhenClosing {
-    async fn run<S: Inner>(self, request: Request<Body>, mut inner: S) -> Response<Body> {
+    type Future<S: Inner> = MaybeAtOnce<S::Future>;
+
+    fn pass<S: Inner>(&self, request: Request<Body>, inner: &mut S) -> Self::Future<S> {
         if self.0.is_cancelled() {
-            return refusal().into_http();
+            return at_once(refusal().into_http());
         }
-        let Ok(response) = inner.call(request).await;
-        response
+        Either::Left(inner.call(request))
     }
 }
 

@@ -90,7 +90,7 @@ impl Drop for Service {
 
 impl Service {
     async fn start(clock: Clock, sessions: Sessions) -> Self {
-        let options = Options { domain: Some(error::DOMAIN.to_owned()), ..Options::default() };
+        let options = Options { domain: Some(error::DOMAIN), ..Options::default() };
         let api = Api::new(&[test_protos::DESCRIPTORS], options).expect("good annotations");
         let issuer = Issuer::new();
         let settings = Settings {

@@ -53,7 +53,7 @@ pub fn call(method: Method, uri: Uri, headers: HeaderMap, body: Bytes) -> Answer
 impl Wires {
     fn new() -> Self {
         let runtime = Builder::new_current_thread().enable_time().build().expect("a runtime");
-        let options = Options { domain: Some("library".to_owned()), ..Options::default() };
+        let options = Options { domain: Some("library"), ..Options::default() };
         let api = Api::new(&[test_protos::DESCRIPTORS], options).expect("good annotations");
         let app = api.decide().layer(api.translate().layer(service_fn(give_back)));
         Self { runtime, app: BoxCloneService::new(app) }

@@ -19,6 +19,7 @@ use super::{
     step::StepLayer,
     template::Template,
     translate::TranslateStep,
+    upload::UploadStep,
     values,
 };
 
@@ -30,7 +31,7 @@ const HTTP_ANNOTATION: &str = "google.api.http";
 pub struct Options {
     /// The `ErrorInfo` domain of refusals. Without one, statuses carry no details at all, as the
     /// gRPC conformance suite expects; HTTP codes are then those that the gRPC code maps to.
-    pub domain: Option<String>,
+    pub domain: Option<&'static str>,
     /// The largest request message, in bytes: a body of JSON, what gzip unpacks to, a gRPC message.
     pub max_message_bytes: usize,
     /// Path templates of pages that something outside serves. No binding may hide behind one.
@@ -118,7 +119,7 @@ impl Api {
             return Err(StartError(problems));
         }
 
-        let domain = Domain(options.domain.as_deref().map(Arc::from));
+        let domain = Domain(options.domain);
         let error_details = values::error_details();
         Ok(Self(Arc::new(Inner { pool, error_details, rpcs, router, bindings, domain, options })))
     }
@@ -148,6 +149,12 @@ impl Api {
         methods
     }
 
+    /// Sees uploads that are cut short for what they are, and reads what an early answer leaves
+    /// unread, or says that the connection closes.
+    pub fn upload(&self) -> StepLayer<UploadStep> {
+        StepLayer(UploadStep::new(self.0.domain))
+    }
+
     /// Decides which wire and which RPC a request is, and refuses what is neither.
     pub fn decide(&self) -> StepLayer<DecideStep> {
         StepLayer(DecideStep::new(self.clone()))
@@ -161,29 +168,29 @@ impl Api {
     /// Notes how a call ended in its [`Record`](super::Record), and gives a status that says no
     /// reason, one of tonic's own, the `ErrorInfo` that every error has.
     pub fn outcome(&self) -> StepLayer<OutcomeStep> {
-        StepLayer(OutcomeStep::new(self.0.domain.clone()))
+        StepLayer(OutcomeStep::new(self.0.domain))
     }
 
     /// Refuses calls beyond this many at once. A unary call holds its place until its handler has
     /// answered, a stream until its end. Exempt calls neither count nor are refused.
     pub fn shed(&self, max_calls: usize, exempt: fn(&Call) -> bool) -> StepLayer<ShedStep> {
-        StepLayer(ShedStep::new(max_calls, exempt, self.0.domain.clone()))
+        StepLayer(ShedStep::new(max_calls, exempt, self.0.domain))
     }
 
     /// Bounds unary calls and the wait for a stream's first message; `grpc-timeout` shortens that,
     /// and bounds a whole stream.
     pub fn deadline(&self, limit: Duration) -> StepLayer<DeadlineStep> {
-        StepLayer(DeadlineStep::new(limit, self.0.domain.clone()))
+        StepLayer(DeadlineStep::new(limit, self.0.domain))
     }
 
     /// Checks number and size of request messages.
     pub fn framing(&self) -> StepLayer<FramingStep> {
-        StepLayer(FramingStep::new(self.max_message_bytes(), self.0.domain.clone()))
+        StepLayer(FramingStep::new(self.max_message_bytes(), self.0.domain))
     }
 
     /// Answers INTERNAL where a handler, or the stream it returned, panics.
     pub fn panic_guard(&self) -> StepLayer<PanicGuardStep> {
-        StepLayer(PanicGuardStep::new(self.0.domain.clone()))
+        StepLayer(PanicGuardStep::new(self.0.domain))
     }
 
     pub(super) fn rpc(&self, path: &str) -> Option<&Arc<Rpc>> {
@@ -194,8 +201,8 @@ impl Api {
         &self.0.router
     }
 
-    pub(super) fn domain(&self) -> &Domain {
-        &self.0.domain
+    pub(super) fn domain(&self) -> Domain {
+        self.0.domain
     }
 
     pub(super) fn error_details(&self) -> &DescriptorPool {

@@ -4,6 +4,7 @@
 //! only the wait for the answer's head, and ignores a malformed `grpc-timeout`.
 
 use std::{
+    future::Future,
     pin::Pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     task::{Context, Poll, ready},
@@ -11,9 +12,14 @@ use std::{
 };
 
 use bytes::Bytes;
+use futures_util::future::Either;
 use http::{HeaderMap, Request, Response};
 use http_body::{Body as _, Frame};
-use tokio::time::{Instant, Sleep, sleep_until, timeout_at};
+use pin_project_lite::pin_project;
+use tokio::{
+    task::coop::{Unconstrained, unconstrained},
+    time::{Instant, Sleep, sleep_until},
+};
 use tokio_util::task::AbortOnDropHandle;
 use tonic::{Status, body::Body};
 
@@ -21,7 +27,7 @@ use super::{
     call::{Call, Deadline},
     reason::{Domain, Reason, Refusal},
     status,
-    step::{Inner, Step},
+    step::{Answer, Inner, Leave, MaybeAtOnce, Step, Then, at_once, wrap},
 };
 
 /// So far away that it never matters.
@@ -41,15 +47,18 @@ impl DeadlineStep {
 }
 
 impl Step for DeadlineStep {
-    async fn run<S: Inner>(self, mut request: Request<Body>, mut inner: S) -> Response<Body> {
+    type Future<S: Inner> = MaybeAtOnce<Then<Timed<S::Future>, Bounds>>;
+
+    fn pass<S: Inner>(&self, mut request: Request<Body>, inner: &mut S) -> Self::Future<S> {
         let now = Instant::now();
         let asked = match grpc_timeout(request.headers()) {
-            Ok(asked) => asked,
-            Err(refusal) => return self.domain.status(refusal).into_http(),
+            Ok(Some(Duration::ZERO)) => Err(Reason::Deadline.into()),
+            other => other,
         };
-        if asked == Some(Duration::ZERO) {
-            return self.domain.status(Reason::Deadline).into_http();
-        }
+        let asked = match asked {
+            Ok(asked) => asked,
+            Err(refusal) => return at_once(self.domain.status(refusal).into_http()),
+        };
         let streams = request.extensions().get().is_some_and(Call::streams);
 
         let asked = asked.map(|asked| now + asked.min(NEVER));
@@ -58,26 +67,89 @@ impl Step for DeadlineStep {
         let whole = if streams { asked.unwrap_or(now + NEVER) } else { first };
         request.extensions_mut().insert(Deadline(whole));
 
-        let Ok(answer) = timeout_at(first, inner.call(request)).await else {
+        let stream = streams.then_some(StreamBounds { first, whole, cut: asked.is_some() });
+        let bounds = Bounds { stream, domain: self.domain };
+        let timed = Timed { inside: inner.call(request), timer: Timer::new(first) };
+        Either::Left(Then::new(timed, bounds))
+    }
+}
+
+/// What is bounded of an answer once it is there.
+#[derive(Debug)]
+pub struct Bounds {
+    /// `None` where the answer is one message, which is whole when the answer is there.
+    stream: Option<StreamBounds>,
+    domain: Domain,
+}
+
+#[derive(Debug)]
+struct StreamBounds {
+    /// Of the wait for the first message.
+    first: Instant,
+    /// Of the whole stream.
+    whole: Instant,
+    /// The client asked for its end then.
+    cut: bool,
+}
+
+impl Leave<Option<Answer>> for Bounds {
+    fn leave(self, answer: Option<Answer>) -> Response<Body> {
+        let Some(Ok(mut response)) = answer else {
             return self.domain.status(Reason::Deadline).into_http();
         };
-        let Ok(response) = answer;
+        let Some(StreamBounds { first, whole, cut }) = self.stream else { return response };
         if response.body().is_end_stream() {
             return response;
         }
-        let domain = self.domain;
-        let bounded = |inner| Bounded {
-            inner: Some(inner),
-            time: first,
-            sleep: None,
+        wrap(response.body_mut(), |inner| Bounded {
+            inner: Some(if cut { Body::new(Cut::at(whole, inner)) } else { inner }),
+            timer: Timer::new(first),
             begun: false,
             whole,
-            domain,
-        };
-        if streams && asked.is_some() {
-            return response.map(|inner| Body::new(bounded(Body::new(Cut::at(whole, inner)))));
+            domain: self.domain,
+        });
+        response
+    }
+}
+
+/// A point in time. There is a timer for it once something had to be awaited: most answers are
+/// there at once.
+struct Timer {
+    time: Instant,
+    sleep: Option<Pin<Box<Unconstrained<Sleep>>>>,
+}
+
+impl Timer {
+    fn new(time: Instant) -> Self {
+        Self { time, sleep: None }
+    }
+
+    /// Ready when the time has come, also beside work that leaves its task no budget.
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let sleep =
+            self.sleep.get_or_insert_with(|| Box::pin(unconstrained(sleep_until(self.time))));
+        sleep.as_mut().poll(cx)
+    }
+}
+
+pin_project! {
+    /// What comes from inside, or `None` when its time is up.
+    pub struct Timed<F> {
+        #[pin]
+        inside: F,
+        timer: Timer,
+    }
+}
+
+impl<F: Future> Future for Timed<F> {
+    type Output = Option<F::Output>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        if let Poll::Ready(from_inside) = this.inside.poll(cx) {
+            return Poll::Ready(Some(from_inside));
         }
-        response.map(|inner| Body::new(bounded(inner)))
+        this.timer.poll(cx).map(|()| None)
     }
 }
 
@@ -85,10 +157,8 @@ impl Step for DeadlineStep {
 struct Bounded {
     /// `None` when it is over: that drops the handler's stream.
     inner: Option<Body>,
-    /// When it is up for what is awaited.
-    time: Instant,
-    /// There once something had to be awaited: most answers are whole when they come.
-    sleep: Option<Pin<Box<Sleep>>>,
+    /// Of what is awaited.
+    timer: Timer,
     /// The first message has come.
     begun: bool,
     whole: Instant,
@@ -107,14 +177,11 @@ impl http_body::Body for Bounded {
         if let Poll::Ready(frame) = Pin::new(inner).poll_frame(cx) {
             if !self.begun && matches!(&frame, Some(Ok(frame)) if frame.is_data()) {
                 self.begun = true;
-                self.time = self.whole;
-                self.sleep = None;
+                self.timer = Timer::new(self.whole);
             }
             return Poll::Ready(frame);
         }
-        let time = self.time;
-        let sleep = self.sleep.get_or_insert_with(|| Box::pin(sleep_until(time)));
-        ready!(sleep.as_mut().poll(cx));
+        ready!(self.timer.poll(cx));
         self.inner = None;
         let status = self.domain.status(Reason::Deadline);
         Poll::Ready(Some(Ok(Frame::trailers(status::trailers(&status)))))

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use futures_util::future::Either;
 use http::{
     HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version, header,
     uri::PathAndQuery,
@@ -14,10 +15,9 @@ use super::{
     binding::{Binding, RequestBody},
     call::{Call, Rpc},
     content::ContentType,
-    reason::{Domain, Reason, Refusal},
+    reason::{Reason, Refusal},
     router::Found,
-    step::{Inner, Step},
-    upload,
+    step::{Inner, MaybeAtOnce, Step, at_once},
 };
 
 /// Of a refusal to a client that sent something else than JSON. Clients of gRPC and Connect take
@@ -39,14 +39,15 @@ pub struct DecideStep {
     api: Api,
 }
 
-/// What a request is.
-enum Decision {
-    /// A call. Only a JSON one has a target.
-    Call(Call, Option<Target>),
+/// What a request is: a call (only a JSON one has a target), or something to answer at once.
+type Decision = Result<(Call, Option<Target>), NoCall>;
+
+/// What is no call.
+enum NoCall {
     /// `OPTIONS` at a path that has these methods.
     Options(Vec<Method>),
     /// On gRPC and gRPC-Web: an answer in headers, HTTP 200.
-    RefusedInGrpc(Reason, ContentType),
+    RefusedInGrpc(Reason),
     /// In HTTP's own terms.
     Refused(Refusal, Extra),
 }
@@ -66,47 +67,60 @@ impl DecideStep {
 }
 
 impl Step for DecideStep {
-    async fn run<S: Inner>(self, request: Request<Body>, mut inner: S) -> Response<Body> {
-        let domain = self.api.domain();
-        let head = request.method() == Method::HEAD;
-        let authorized = request.headers().contains_key(header::AUTHORIZATION);
-        let content_type = ContentType::of(request.headers());
-        let record = request.extensions().get::<Record>().cloned().unwrap_or_default();
-        let decision = decide(&self.api, &request, content_type);
-        let (mut request, unread) = upload::watch(request, domain);
+    type Future<S: Inner> = MaybeAtOnce<S::Future>;
 
-        let mut response = match decision {
-            Decision::Call(call, target) => {
-                record.decided(&call);
-                canonicalize(request.headers_mut(), content_type);
-                request.extensions_mut().insert(call);
-                if let Some(target) = target {
-                    request.extensions_mut().insert(target);
-                }
-                let Ok(response) = inner.call(request).await;
-                response
+    fn pass<S: Inner>(&self, mut request: Request<Body>, inner: &mut S) -> Self::Future<S> {
+        let content_type = ContentType::of(request.headers());
+        let (call, target) = match decide(&self.api, &request, content_type) {
+            Ok(decided) => decided,
+            Err(no_call) => return at_once(self.answer(&request, content_type, no_call)),
+        };
+        if let Some(record) = request.extensions().get::<Record>() {
+            record.decided(&call);
+        }
+        canonicalize(request.headers_mut(), content_type);
+        request.extensions_mut().insert(call);
+        if let Some(target) = target {
+            request.extensions_mut().insert(target);
+        }
+        Either::Left(inner.call(request))
+    }
+}
+
+impl DecideStep {
+    fn answer(
+        &self,
+        request: &Request<Body>,
+        content_type: ContentType,
+        no_call: NoCall,
+    ) -> Response<Body> {
+        let domain = self.api.domain();
+        let ended = |reason: Reason| {
+            if let Some(record) = request.extensions().get::<Record>() {
+                let name = domain.0.is_some().then(|| reason.as_str().to_owned());
+                record.ended(Outcome { code: reason.code(), reason: name });
             }
-            Decision::Options(methods) => {
-                drop(request);
+        };
+        match no_call {
+            NoCall::Options(methods) => {
                 let mut response = Response::new(Body::empty());
                 *response.status_mut() = StatusCode::NO_CONTENT;
                 response.headers_mut().insert(header::ALLOW, allow(&methods));
                 response
             }
-            Decision::RefusedInGrpc(reason, content_type) => {
-                drop(request);
-                record.ended(ended(reason, domain));
+            NoCall::RefusedInGrpc(reason) => {
+                ended(reason);
                 let mut response = domain.status(reason).into_http();
                 if let Some(content_type) = content_type.canonical() {
                     response.headers_mut().insert(header::CONTENT_TYPE, content_type);
                 }
                 response
             }
-            Decision::Refused(refusal, extra) => {
-                drop(request);
-                record.ended(ended(refusal.reason, domain));
+            NoCall::Refused(refusal, extra) => {
+                ended(refusal.reason);
                 let http = refusal.reason.http();
                 let status = domain.status(refusal);
+                let authorized = request.headers().contains_key(header::AUTHORIZATION);
                 let mut response = answer::error(&self.api, &status, authorized);
                 *response.status_mut() = http;
                 if !content_type.may_be_json() {
@@ -122,19 +136,17 @@ impl Step for DecideStep {
                         response.headers_mut().insert(header::ACCEPT_ENCODING, gzip);
                     }
                 }
+                let head = request.method() == Method::HEAD;
                 if head { answer::without_body(response) } else { response }
             }
-        };
-        unread.settle(&mut response).await;
-        response
+        }
     }
 }
-
 /// Path, then method, then content type.
 fn decide(api: &Api, request: &Request<Body>, content_type: ContentType) -> Decision {
     if !has_its_host(request) {
         const HOST: &str = "HTTP/1.1 takes one host header";
-        return Decision::Refused(Refusal::saying(Reason::RequestMalformed, HOST), Extra::None);
+        return Err(NoCall::Refused(Refusal::saying(Reason::RequestMalformed, HOST), Extra::None));
     }
     let (method, path) = (request.method(), request.uri().path());
     if *method == Method::POST
@@ -146,13 +158,13 @@ fn decide(api: &Api, request: &Request<Body>, content_type: ContentType) -> Deci
     if *method == Method::OPTIONS {
         return match api.router().methods_at(path) {
             methods if methods.is_empty() => refused(Reason::RouteNotFound),
-            methods => Decision::Options(methods),
+            methods => Err(NoCall::Options(methods)),
         };
     }
     let binding = match api.router().find(method, path) {
         Found::Binding(binding) => binding,
         Found::OtherMethods(methods) => {
-            return Decision::Refused(Reason::MethodNotAllowed.into(), Extra::Allow(methods));
+            return Err(NoCall::Refused(Reason::MethodNotAllowed.into(), Extra::Allow(methods)));
         }
         Found::Nothing => return refused(Reason::RouteNotFound),
     };
@@ -163,12 +175,12 @@ fn decide(api: &Api, request: &Request<Body>, content_type: ContentType) -> Deci
     }
     let gzip = match content_encoding(request.headers()) {
         Some(gzip) => gzip,
-        None => return Decision::Refused(Reason::ContentType.into(), Extra::AcceptEncoding),
+        None => return Err(NoCall::Refused(Reason::ContentType.into(), Extra::AcceptEncoding)),
     };
     if binding.rpc().is_client_streaming() {
         const ONLY_GRPC: &str = "a stream of requests can only be sent over gRPC";
         let refusal = Refusal::saying(Reason::NotImplemented, ONLY_GRPC);
-        return Decision::Refused(refusal, Extra::None);
+        return Err(NoCall::Refused(refusal, Extra::None));
     }
 
     let rpc = api.rpc(&Rpc::path_of(binding.rpc()));
@@ -176,7 +188,7 @@ fn decide(api: &Api, request: &Request<Body>, content_type: ContentType) -> Deci
     let path = request.uri().path_and_query().cloned();
     let path = path.unwrap_or_else(|| PathAndQuery::from_static("/"));
     let target = Target { binding: Arc::clone(binding), path, gzip };
-    Decision::Call(Call::new(Wire::Json, rpc), Some(target))
+    Ok((Call::new(Wire::Json, rpc), Some(target)))
 }
 
 /// RFC 9112, section 3.2: more than one host is refused, and over HTTP/1.1 none is, too.
@@ -201,8 +213,8 @@ fn decide_grpc(
         return refused(Reason::ContentType);
     }
     match api.rpc(request.uri().path()) {
-        Some(rpc) => Decision::Call(Call::new(wire, rpc), None),
-        None => Decision::RefusedInGrpc(Reason::NotImplemented, content_type),
+        Some(rpc) => Ok((Call::new(wire, rpc), None)),
+        None => Err(NoCall::RefusedInGrpc(Reason::NotImplemented)),
     }
 }
 
@@ -215,7 +227,7 @@ fn grpc_wire(content_type: ContentType) -> Option<Wire> {
 }
 
 fn refused(reason: Reason) -> Decision {
-    Decision::Refused(reason.into(), Extra::None)
+    Err(NoCall::Refused(reason.into(), Extra::None))
 }
 
 /// Whether the body is gzip; `None` for an encoding that is not read here.
@@ -233,18 +245,15 @@ fn content_encoding(headers: &HeaderMap) -> Option<bool> {
 /// Writes content types in the form that tonic and tonic-web compare with. A client that sends
 /// base64 gets base64, whatever it accepts.
 fn canonicalize(headers: &mut HeaderMap, content_type: ContentType) {
-    let Some(content_type) = content_type.canonical() else { return };
-    headers.insert(header::ACCEPT, content_type.clone());
-    headers.insert(header::CONTENT_TYPE, content_type);
+    let Some(canonical) = content_type.canonical() else { return };
+    if content_type != ContentType::Grpc {
+        headers.insert(header::ACCEPT, canonical.clone());
+    }
+    headers.insert(header::CONTENT_TYPE, canonical);
 }
 
 fn allow(methods: &[Method]) -> HeaderValue {
     let names: Vec<_> = methods.iter().map(Method::as_str).collect();
     // Methods are tokens, so this cannot fail; an empty Allow says that there is none.
     HeaderValue::try_from(names.join(", ")).unwrap_or(HeaderValue::from_static(""))
-}
-
-fn ended(reason: Reason, domain: &Domain) -> Outcome {
-    let name = domain.0.is_some().then(|| reason.as_str().to_owned());
-    Outcome { code: reason.code(), reason: name }
 }

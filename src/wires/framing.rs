@@ -7,7 +7,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{Request, Response};
+use http::Request;
 use http_body::{Frame, SizeHint};
 use tonic::{Status, body::Body};
 
@@ -16,7 +16,7 @@ use super::{
     call::Call,
     frames::PREFIX,
     reason::{Domain, Reason, Refusal},
-    step::{Inner, Step},
+    step::{Inner, Step, wrap},
 };
 
 const NO_MESSAGE: Refusal =
@@ -41,23 +41,22 @@ impl FramingStep {
 }
 
 impl Step for FramingStep {
-    async fn run<S: Inner>(self, request: Request<Body>, mut inner: S) -> Response<Body> {
+    type Future<S: Inner> = S::Future;
+
+    fn pass<S: Inner>(&self, mut request: Request<Body>, inner: &mut S) -> S::Future {
         let call = request.extensions().get::<Call>();
-        let request = match call.map(|call| (call.wire(), call.takes_one())) {
+        match call.map(|call| (call.wire(), call.takes_one())) {
             // Framed by the translator: one message, its limit checked.
-            Some((Wire::Json, _)) | None => request,
-            Some((wire, one)) => request.map(|inner| {
-                Body::new(Framed {
-                    inner,
-                    translated: wire == Wire::GrpcWeb,
-                    watch: Watch { one, limit: self.limit, ..Watch::default() },
-                    over: false,
-                    domain: self.domain,
-                })
+            Some((Wire::Json, _)) | None => {}
+            Some((wire, one)) => wrap(request.body_mut(), |inner| Framed {
+                inner,
+                translated: wire == Wire::GrpcWeb,
+                watch: Watch { one, limit: self.limit, ..Watch::default() },
+                over: false,
+                domain: self.domain,
             }),
-        };
-        let Ok(response) = inner.call(request).await;
-        response
+        }
+        inner.call(request)
     }
 }
 

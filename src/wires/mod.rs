@@ -4,6 +4,7 @@
 //! [`Api`] reads the descriptors once, at the start, and makes the layers, outermost first:
 //!
 //! ```text
+//! upload        sees a body that is cut short, and what of it nobody read
 //! decide        which wire, which RPC: the one place; 404, 405, 415, OPTIONS
 //! translate     JSON ⇄ gRPC with a lazy body; gRPC-Web ⇄ gRPC; gRPC as it is
 //! outcome       how the call ended, for whoever observes; completes bare statuses
@@ -54,7 +55,10 @@ pub use outcome::OutcomeStep;
 pub use panic_guard::PanicGuardStep;
 pub use reason::Reason;
 pub use shed::ShedStep;
-pub use step::{Inner, Step, StepLayer, Stepped};
+pub use step::{
+    Answer, Inner, Leave, MaybeAtOnce, Step, StepLayer, Stepped, Then, at_once, take, wrap,
+};
 pub use template::{Segment, Template, Variable};
 pub use translate::TranslateStep;
+pub use upload::UploadStep;
 pub use values::has_text_form;

@@ -11,7 +11,7 @@ use super::{
     call::Call,
     reason::{Domain, Reason},
     status,
-    step::{Inner, Step},
+    step::{Answer, Inner, Leave, Step, Then, wrap},
 };
 
 /// The step that observes: see [`Api::outcome`](super::Api::outcome).
@@ -27,55 +27,68 @@ impl OutcomeStep {
 }
 
 impl Step for OutcomeStep {
-    async fn run<S: Inner>(self, request: Request<Body>, mut inner: S) -> Response<Body> {
+    type Future<S: Inner> = Then<S::Future, Note>;
+
+    fn pass<S: Inner>(&self, request: Request<Body>, inner: &mut S) -> Self::Future<S> {
         let record = request.extensions().get::<Record>().cloned().unwrap_or_default();
         let call = request.extensions().get::<Call>().cloned();
-        let Ok(mut response) = inner.call(request).await;
-
-        if self.note(response.headers_mut(), &record, call.as_ref())
-            || response.body().is_end_stream()
-        {
-            return response;
-        }
-        response.map(|body| {
-            Body::new(body.map_frame(move |mut frame| {
-                if let Some(trailers) = frame.trailers_mut() {
-                    self.note(trailers, &record, call.as_ref());
-                }
-                frame
-            }))
-        })
+        let note = Note { domain: self.domain, record, call };
+        Then::new(inner.call(request), note)
     }
 }
 
-impl OutcomeStep {
+/// What has to be known to note how a call ended.
+#[derive(Debug)]
+pub struct Note {
+    domain: Domain,
+    record: Record,
+    call: Option<Call>,
+}
+
+impl Leave<Answer> for Note {
+    fn leave(self, Ok(mut response): Answer) -> Response<Body> {
+        if !self.take(response.headers_mut()) && !response.body().is_end_stream() {
+            wrap(response.body_mut(), |body| {
+                body.map_frame(move |mut frame| {
+                    if let Some(trailers) = frame.trailers_mut() {
+                        self.take(trailers);
+                    }
+                    frame
+                })
+            });
+        }
+        response
+    }
+}
+
+impl Note {
     /// Notes the status that headers or trailers have; `false` where they have none.
-    fn note(&self, headers: &mut HeaderMap, record: &Record, call: Option<&Call>) -> bool {
+    fn take(&self, headers: &mut HeaderMap) -> bool {
         let Some(code) = status::code(headers) else { return false };
         if code == Code::Ok {
-            record.ended(Outcome { code, reason: None });
+            self.record.ended(Outcome { code, reason: None });
             return true;
         }
         let Some(mut status) = status::read(headers) else { return false };
-        if let Some(complete) = complete(&self.domain, &status) {
-            let rpc = call.map(Call::path);
+        if let Some(complete) = complete(self.domain, &status) {
+            let rpc = self.call.as_ref().map(Call::path);
             tracing::info!(rpc, code = ?code, message = status.message(), "a status without a reason");
             status::write(&complete, headers);
             status = complete;
         }
-        record.ended(Outcome { code, reason: Domain::reason_name(&status) });
+        self.record.ended(Outcome { code, reason: Domain::reason_name(&status) });
         true
     }
 }
 
 /// A status that says no reason, with the one that its code has, and that reason's own sentence:
 /// tonic makes such statuses itself, and their text is for this side only.
-fn complete(domain: &Domain, status: &Status) -> Option<Status> {
-    let domain = domain.0.as_ref()?;
+fn complete(domain: Domain, status: &Status) -> Option<Status> {
+    let domain = domain.0?;
     if !status.details().is_empty() {
         return None;
     }
     let reason = Reason::for_code(status.code())?;
-    let details = ErrorDetails::with_error_info(reason.as_str(), domain.as_ref(), []);
+    let details = ErrorDetails::with_error_info(reason.as_str(), domain, []);
     Some(Status::with_error_details(status.code(), reason.message(), details))
 }

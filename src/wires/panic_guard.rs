@@ -4,10 +4,14 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     pin::Pin,
     task::{Context, Poll},
+    thread,
 };
 
 use bytes::Bytes;
-use futures_util::FutureExt as _;
+use futures_util::{
+    FutureExt as _,
+    future::{CatchUnwind, Either},
+};
 use http::{Request, Response};
 use http_body::{Body as _, Frame, SizeHint};
 use tonic::{Status, body::Body};
@@ -16,7 +20,7 @@ use super::{
     call::Call,
     reason::{Domain, Reason},
     status,
-    step::{Inner, Step},
+    step::{Answer, Inner, Leave, MaybeAtOnce, Step, Then, at_once, wrap},
 };
 
 /// The step that catches panics: see [`Api::panic_guard`](super::Api::panic_guard).
@@ -32,32 +36,49 @@ impl PanicGuardStep {
 }
 
 impl Step for PanicGuardStep {
-    async fn run<S: Inner>(self, request: Request<Body>, mut inner: S) -> Response<Body> {
+    type Future<S: Inner> = MaybeAtOnce<Then<CatchUnwind<AssertUnwindSafe<S::Future>>, Guard>>;
+
+    fn pass<S: Inner>(&self, request: Request<Body>, inner: &mut S) -> Self::Future<S> {
         let call = request.extensions().get::<Call>().cloned();
-        // What a panic leaves half done is inside this call, and is dropped with it.
-        let answer = AssertUnwindSafe(async move { inner.call(request).await });
-        let Ok(answer) = answer.catch_unwind().await else {
-            return panicked(&self.domain, call.as_ref()).into_http();
-        };
-        let Ok(response) = answer;
-        if response.body().is_end_stream() {
-            return response;
+        let guard = Guard { call, domain: self.domain };
+        // What a panic leaves half done is inside this call, and is dropped with it: nothing
+        // inside keeps state from one call to the next.
+        match catch_unwind(AssertUnwindSafe(|| inner.call(request))) {
+            Ok(inside) => Either::Left(Then::new(AssertUnwindSafe(inside).catch_unwind(), guard)),
+            Err(_) => at_once(guard.panicked().into_http()),
         }
-        response.map(|inner| Body::new(Guarded { inner: Some(inner), call, domain: self.domain }))
     }
 }
 
-/// The text of a panic may hold anything, so it is told by the panic hook or not at all.
-fn panicked(domain: &Domain, call: Option<&Call>) -> Status {
-    tracing::error!(rpc = call.map(Call::path), "a handler panicked");
-    domain.status(Reason::Internal)
+/// What has to be known of a call that may panic.
+#[derive(Debug)]
+pub struct Guard {
+    call: Option<Call>,
+    domain: Domain,
+}
+
+impl Guard {
+    /// The text of a panic may hold anything, so it is told by the panic hook or not at all.
+    fn panicked(&self) -> Status {
+        tracing::error!(rpc = self.call.as_ref().map(Call::path), "a handler panicked");
+        self.domain.status(Reason::Internal)
+    }
+}
+
+impl Leave<thread::Result<Answer>> for Guard {
+    fn leave(self, answer: thread::Result<Answer>) -> Response<Body> {
+        let Ok(Ok(mut response)) = answer else { return self.panicked().into_http() };
+        if !response.body().is_end_stream() {
+            wrap(response.body_mut(), |inner| Guarded { inner: Some(inner), guard: self });
+        }
+        response
+    }
 }
 
 /// An answer's body that ends with INTERNAL where it panics.
 struct Guarded {
     inner: Option<Body>,
-    call: Option<Call>,
-    domain: Domain,
+    guard: Guard,
 }
 
 impl http_body::Body for Guarded {
@@ -72,7 +93,7 @@ impl http_body::Body for Guarded {
         let polled = catch_unwind(AssertUnwindSafe(|| Pin::new(inner).poll_frame(cx)));
         polled.unwrap_or_else(|_| {
             self.inner = None;
-            let status = panicked(&self.domain, self.call.as_ref());
+            let status = self.guard.panicked();
             Poll::Ready(Some(Ok(Frame::trailers(status::trailers(&status)))))
         })
     }

@@ -1,7 +1,5 @@
 //! Why a call is refused before it reaches a handler, and how that becomes a [`Status`].
 
-use std::sync::Arc;
-
 use http::StatusCode;
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt as _};
@@ -106,17 +104,17 @@ impl From<Reason> for Refusal {
 }
 
 /// The `ErrorInfo` domain. Without one, statuses carry no details at all.
-#[derive(Clone, Debug)]
-pub(super) struct Domain(pub(super) Option<Arc<str>>);
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Domain(pub(super) Option<&'static str>);
 
 impl Domain {
     /// The status of a refusal.
-    pub(super) fn status(&self, refusal: impl Into<Refusal>) -> Status {
+    pub(super) fn status(self, refusal: impl Into<Refusal>) -> Status {
         let Refusal { reason, message, field } = refusal.into();
-        let Some(domain) = &self.0 else { return Status::new(reason.code(), message) };
+        let Some(domain) = self.0 else { return Status::new(reason.code(), message) };
 
         let mut details = ErrorDetails::new();
-        details.set_error_info(reason.as_str(), domain.as_ref(), []);
+        details.set_error_info(reason.as_str(), domain, []);
         if let Some((field, description)) = field {
             details.add_bad_request_violation(field, description);
         }
@@ -135,12 +133,12 @@ impl Domain {
     }
 
     /// The reason that a status carries, if it is one of ours.
-    pub(super) fn reason(&self, status: &Status) -> Option<Reason> {
+    pub(super) fn reason(self, status: &Status) -> Option<Reason> {
         if status.details().is_empty() {
             return None;
         }
         let info = status.get_details_error_info()?;
-        let ours = self.0.as_deref() == Some(info.domain.as_str());
+        let ours = self.0 == Some(info.domain.as_str());
         ours.then(|| Reason::from_name(&info.reason)).flatten()
     }
 }

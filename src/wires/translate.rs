@@ -1,5 +1,9 @@
 //! JSON and gRPC-Web in front of the gRPC routes. What stands inside speaks plain gRPC only.
 
+use futures_util::{
+    FutureExt as _, TryFutureExt as _,
+    future::{BoxFuture, Either, ready},
+};
 use http::{Method, Request, Response, header};
 use tonic::body::Body;
 use tonic_web::GrpcWebLayer;
@@ -14,7 +18,7 @@ use super::{
     reason::Reason,
     request,
     respond::{self, Asked},
-    step::{Inner, Step},
+    step::{Answer, Inner, Step, take},
 };
 
 /// The step that translates: see [`Api::translate`].
@@ -30,31 +34,37 @@ impl TranslateStep {
 }
 
 impl Step for TranslateStep {
-    async fn run<S: Inner>(self, mut request: Request<Body>, mut inner: S) -> Response<Body> {
-        let Some(call) = request.extensions().get::<Call>().cloned() else {
-            tracing::error!("misassembled: nothing decided before translation");
-            return self.api.domain().status(Reason::Internal).into_http();
-        };
+    type Future<S: Inner> = Either<S::Future, BoxFuture<'static, Answer>>;
+
+    fn pass<S: Inner>(&self, mut request: Request<Body>, inner: &mut S) -> Self::Future<S> {
+        let call = request.extensions().get::<Call>().cloned();
         let target = request.extensions_mut().remove::<Target>();
-        match (call.wire(), target) {
-            (Wire::Grpc, _) => {
-                let Ok(response) = inner.call(request).await;
-                response
+        Either::Right(match (call, target) {
+            (Some(call), None) if call.wire() == Wire::Grpc => {
+                return Either::Left(inner.call(request));
             }
-            (Wire::GrpcWeb, _) => {
-                let Ok(mut response) = GrpcWebLayer::new().layer(inner).call(request).await;
-                answer::protect(response.headers_mut());
-                response
+            (Some(call), None) if call.wire() == Wire::GrpcWeb => {
+                let answer = GrpcWebLayer::new().layer(take(inner)).call(request);
+                Box::pin(answer.map_ok(|mut response| {
+                    answer::protect(response.headers_mut());
+                    response
+                }))
             }
-            (Wire::Json, Some(target)) => json(&self.api, &call, target, request, inner).await,
-            (Wire::Json, None) => self.api.domain().status(Reason::Internal).into_http(),
-        }
+            (Some(call), Some(target)) => {
+                Box::pin(json(self.api.clone(), call, target, request, take(inner)).map(Ok))
+            }
+            _ => {
+                tracing::error!("misassembled: nothing decided before translation");
+                let refusal = self.api.domain().status(Reason::Internal).into_http();
+                Box::pin(ready(Ok(refusal)))
+            }
+        })
     }
 }
 
 async fn json<S: Inner>(
-    api: &Api,
-    call: &Call,
+    api: Api,
+    call: Call,
     target: Target,
     request: Request<Body>,
     mut inner: S,
@@ -65,6 +75,6 @@ async fn json<S: Inner>(
         events: accepts(request.headers(), "text/event-stream"),
         head: request.method() == Method::HEAD,
     };
-    let Ok(response) = inner.call(request::into_grpc(api, call, target, request)).await;
-    respond::from_grpc(api, asked, response).await
+    let Ok(response) = inner.call(request::into_grpc(&api, &call, target, request)).await;
+    respond::from_grpc(&api, asked, response).await
 }

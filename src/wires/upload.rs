@@ -8,18 +8,52 @@ use std::{
 };
 
 use bytes::Bytes;
+use futures_util::future::{BoxFuture, Either};
 use http::{HeaderValue, Request, Response, Version, header};
 use http_body::{Body as _, Frame, SizeHint};
 use http_body_util::BodyExt as _;
 use tokio::{sync::oneshot, time};
 use tonic::{Status, body::Body};
 
-use super::reason::{Domain, Reason, Refusal};
+use super::{
+    reason::{Domain, Reason, Refusal},
+    step::{Answer, Inner, Step, wrap},
+};
 
 /// The most that is read of a body nobody wants, in bytes, before the connection is given up.
 const DRAIN_BYTES: usize = 1024 * 1024;
 /// The longest that this takes.
 const DRAIN_TIME: Duration = Duration::from_millis(500);
+
+/// The step that watches uploads: see [`Api::upload`](super::Api::upload).
+#[derive(Clone, Debug)]
+pub struct UploadStep {
+    domain: Domain,
+}
+
+impl UploadStep {
+    pub(super) fn new(domain: Domain) -> Self {
+        Self { domain }
+    }
+}
+
+impl Step for UploadStep {
+    type Future<S: Inner> = Either<S::Future, BoxFuture<'static, Answer>>;
+
+    fn pass<S: Inner>(&self, mut request: Request<Body>, inner: &mut S) -> Self::Future<S> {
+        if request.body().is_end_stream() {
+            return Either::Left(inner.call(request));
+        }
+        let unread = watch(&mut request, self.domain);
+        let answer = inner.call(request);
+        let Some(unread) = unread else { return Either::Left(answer) };
+        Either::Right(Box::pin(async move {
+            let Ok(mut response) = answer.await;
+            unread.settle(&mut response).await;
+            Ok(response)
+        }))
+    }
+}
 
 /// A request body that tells a clean end from a broken one.
 ///
@@ -34,19 +68,14 @@ struct Upload {
     domain: Domain,
 }
 
-/// Watches the request's body, and returns what is to be done with the rest of it after the answer.
-pub(super) fn watch(request: Request<Body>, domain: &Domain) -> (Request<Body>, Unread) {
-    if request.body().is_end_stream() {
-        return (request, Unread::default());
-    }
+/// Watches the request's body, and returns what there is to do with the rest of it after the
+/// answer: over HTTP/2 nothing, since a stream can end by itself.
+fn watch(request: &mut Request<Body>, domain: Domain) -> Option<Unread> {
     let http2 = request.version() >= Version::HTTP_2;
     let awaits_go_ahead = request.headers().contains_key(header::EXPECT);
     let (unread, body) = (!http2).then(oneshot::channel).unzip();
-    let rest = Unread { body, awaits_go_ahead };
-    let domain = domain.clone();
-    let request =
-        request.map(|body| Body::new(Upload { inner: Some(body), http2, unread, domain }));
-    (request, rest)
+    wrap(request.body_mut(), |body| Upload { inner: Some(body), http2, unread, domain });
+    body.map(|body| Unread { body, awaits_go_ahead })
 }
 
 impl http_body::Body for Upload {
@@ -93,17 +122,16 @@ impl Drop for Upload {
 }
 
 /// What an early answer left unread of an HTTP/1.1 request.
-#[derive(Default)]
-pub(super) struct Unread {
-    body: Option<oneshot::Receiver<Body>>,
+struct Unread {
+    body: oneshot::Receiver<Body>,
     awaits_go_ahead: bool,
 }
 
 impl Unread {
     /// Reads the rest within bounds, so that the connection can carry another request; else says
     /// that it closes. hyper (`proto/h1`) closes it in silence, and a next call on it would die.
-    pub(super) async fn settle(self, response: &mut Response<Body>) {
-        let Some(Ok(body)) = self.body.map(|mut receiver| receiver.try_recv()) else { return };
+    async fn settle(mut self, response: &mut Response<Body>) {
+        let Ok(body) = self.body.try_recv() else { return };
         // RFC 9110, 10.1.1: who waits for `100 Continue` and gets a final answer may or may not
         // send the body. Reading would ask for it.
         let read =

@@ -42,7 +42,7 @@ impl Server {
     /// Over TLS.
     pub(crate) async fn over(tls: Option<Tls>, settings: &[(&str, &str)]) -> Self {
         let config = stack_support::config(settings);
-        let options = Options { domain: Some("library".to_owned()), ..Options::default() };
+        let options = Options { domain: Some("library"), ..Options::default() };
         let api = Api::new(&[test_protos::DESCRIPTORS], options).expect("good annotations");
         let library = Library::default();
         let mut services = RoutesBuilder::default();

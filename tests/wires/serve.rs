@@ -54,7 +54,7 @@ pub(crate) struct Settings {
 impl Default for Settings {
     fn default() -> Self {
         let options = Options {
-            domain: Some(DOMAIN.to_owned()),
+            domain: Some(DOMAIN),
             max_message_bytes: 100_000,
             response_metadata: vec![HeaderName::from_static("x-shelf-mark")],
             ..Options::default()
@@ -108,6 +108,7 @@ impl Server {
                 request.extensions_mut().insert(record);
                 request
             })
+            .layer(api.upload())
             .layer(api.decide())
             .layer(api.translate())
             .layer(api.outcome())
