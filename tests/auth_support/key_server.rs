@@ -23,6 +23,8 @@ use url::Url;
 pub enum Manner {
     /// Answers 200 with this body.
     Answer(Vec<u8>),
+    /// The same, at this time by its own clock (`Date`).
+    AnswerAt(String, Vec<u8>),
     /// Answers with this status and an empty body.
     Status(u16),
     /// Answers 302 to this address.
@@ -121,6 +123,13 @@ async fn answer(
     match manner {
         Manner::Answer(body) => {
             socket.write_all(ok(body.len()).as_bytes()).await?;
+            socket.write_all(&body).await?;
+        }
+        Manner::AnswerAt(date, body) => {
+            let length = body.len();
+            let head =
+                format!("HTTP/1.1 200 OK\r\ndate: {date}\r\ncontent-length: {length}\r\n\r\n");
+            socket.write_all(head.as_bytes()).await?;
             socket.write_all(&body).await?;
         }
         Manner::Status(status) => {
