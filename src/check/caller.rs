@@ -71,13 +71,13 @@ fn authenticate(setup: &Setup, token: &str) -> Result<Caller, Finding> {
     };
     let headers = HeaderMap::from_iter([(AUTHORIZATION, value)]);
     let path = format!("/{SERVICE_NAME}/GetName");
-    let caller = setup.auth.authenticate(&path, &headers, Instant::now() + setup.time);
+    let caller = setup.auth.authenticate(&path, &headers, Instant::now() + setup.time());
     caller.map_err(|error| refused(&error))
 }
 
 /// The session's state, where it is checked; `None` where nothing is against it.
 async fn standing(setup: &Setup, caller: &Caller) -> Option<Finding> {
-    let (true, Some(user)) = (setup.sessions, caller.id()) else { return None };
+    let (true, Some(user)) = (setup.checks_sessions(), caller.id()) else { return None };
     let Some(id) = caller.session() else {
         return Some(
             Check::Token

@@ -194,7 +194,7 @@ async fn rights(setup: &Setup, serves: bool) -> Finding {
     if !serves {
         return Check::Rights.skipped("the login may not become a caller");
     }
-    let login = match timeout(setup.time, setup.db.login()).await {
+    let login = match timeout(setup.time(), setup.db.login()).await {
         Ok(Ok(login)) => login,
         Ok(Err(error)) => {
             return Check::Rights.failed(format!("calls get no connection: {error}"));

@@ -53,13 +53,7 @@ pub async fn run(
     let api = app::api(proto::DESCRIPTORS, &config.app).map_err(|error| error.to_string())?;
     let auth = Auth::new(config.auth.clone(), api.pool(), Clock::system());
     let auth = auth.map_err(|error| error.to_string())?;
-    let setup = Setup {
-        db: Db::new(config.database.clone()),
-        sessions: config.session_check.is_some(),
-        time: config.app.request_timeout,
-        config,
-        auth,
-    };
+    let setup = Setup { db: Db::new(config.database.clone()), config, auth };
 
     let database = connection::check(&setup, tell).await;
     let users = tables::check(&setup, &database, owner.as_ref(), tell).await;
@@ -77,10 +71,18 @@ struct Setup {
     config: Config,
     db: Db,
     auth: Auth,
+}
+
+impl Setup {
     /// Whether sessions are checked.
-    sessions: bool,
+    fn checks_sessions(&self) -> bool {
+        self.config.session_check.is_some()
+    }
+
     /// How long a call may take.
-    time: Duration,
+    fn time(&self) -> Duration {
+        self.config.app.request_timeout
+    }
 }
 
 /// How far one got with the database.

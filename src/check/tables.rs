@@ -42,7 +42,7 @@ pub(super) async fn check(
         Ok(found) => auth_uid(found),
         Err(cause) => unanswered(Check::AuthUid, &cause),
     });
-    let needed = users.is_none() || setup.sessions;
+    let needed = users.is_none() || setup.checks_sessions();
     tell(match owner {
         None => migrations(inspector, needed).await,
         Some(owner) => owners_migrations(owner, needed).await,
@@ -109,7 +109,7 @@ async fn migrations(inspector: &Inspector, needed: bool) -> Finding {
 /// Asks what `SESSION_CHECK` asks, of a session that nobody has.
 async fn session_check(setup: &Setup) -> Finding {
     let nobody = Session { id: Uuid::nil(), user: Uuid::nil() };
-    match (sessions::standing(&setup.db, nobody).await, setup.sessions) {
+    match (sessions::standing(&setup.db, nobody).await, setup.checks_sessions()) {
         (Ok(_), true) => Check::SessionCheck.ok("on, and user_service.session_standing answers"),
         (Ok(_), false) => {
             Check::SessionCheck.ok("off; user_service.session_standing is there to switch it on")

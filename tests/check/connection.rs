@@ -1,9 +1,16 @@
 //! The way to the database, and the login.
 
+use std::{
+    iter,
+    net::{SocketAddr, TcpStream},
+    time::Duration,
+};
+
 use dev::{
     postgres::{Cluster, Options},
     supabase,
 };
+use socket2::{Domain, Socket, Type};
 use uuid::Uuid;
 
 use crate::{
@@ -45,6 +52,29 @@ async fn a_name_that_does_not_exist() {
     let checked = Rig::new().await.set("DATABASE_URL", url).check().await;
     checked.fails(&["address"]);
     assert!(checked.said("address").0.contains("db.project.invalid:5432 has no address"));
+}
+
+/// A port that takes no more connections and refuses none, as behind many a firewall.
+fn black_hole() -> (Socket, Vec<TcpStream>) {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    socket.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).unwrap();
+    socket.listen(0).unwrap();
+    let address = socket.local_addr().unwrap().as_socket().unwrap();
+    let connect = || TcpStream::connect_timeout(&address, Duration::from_millis(300)).ok();
+    let queue = iter::from_fn(connect).take(1000).collect();
+    (socket, queue)
+}
+
+#[tokio::test]
+async fn a_host_that_swallows_everything() {
+    let (socket, _queue) = black_hole();
+    let port = socket.local_addr().unwrap().as_socket().unwrap().port();
+    let url = format!("postgresql://me:correct-horse@127.0.0.1:{port}/x?connect_timeout=1");
+    let key_address = format!("http://127.0.0.1:{port}");
+    let rig = Rig::new().await.set("DATABASE_URL", url).set("JWKS_TIMEOUT", "1s");
+    let checked = rig.set("SUPABASE_URL", key_address).check().await;
+    checked.fails(&["address", "keys"]);
+    assert!(checked.said("address").0.contains("no answer within 1s"));
 }
 
 #[tokio::test]
