@@ -3,7 +3,7 @@
 use http::{HeaderMap, HeaderValue, header::AUTHORIZATION};
 use tokio::time::Instant;
 
-use super::{Check, Database, Finding, Setup, Tell};
+use super::{Check, Database, Finding, Setup, Tell, finding::unanswered};
 use crate::{
     auth::{Caller, Session, Standing},
     db::{self, inspect::Users, sessions, users},
@@ -89,9 +89,7 @@ async fn standing(setup: &Setup, caller: &Caller) -> Option<Finding> {
         Ok(Standing::Active) => None,
         Ok(Standing::Ended) => Some(refused(&Reason::SessionEnded.into())),
         Ok(Standing::Banned) => Some(refused(&Reason::UserBanned.into())),
-        Err(error) => {
-            Some(Check::Token.failed(format!("its session cannot be looked up: {error}")))
-        }
+        Err(error) => Some(unanswered(Check::Token, error)),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Check, Database, Finding, Setup, Tell};
+use super::{Check, Database, Finding, Setup, Tell, finding::unanswered};
 use crate::{auth::Sent, db::inspect::ClockReading};
 
 /// What to do about a clock that is wrong.
@@ -31,7 +31,7 @@ pub(super) async fn database(setup: &Setup, database: &Database, tell: Tell<'_>)
     };
     let ClockReading { ours: (asked, answered), theirs } = match inspector.clock().await {
         Ok(reading) => reading,
-        Err(cause) => return tell(super::tables::unanswered(check, &cause)),
+        Err(cause) => return tell(unanswered(check, &cause)),
     };
     let ours = Span { from: asked, to: answered };
     let ahead = ours.ahead(Span { from: theirs, to: theirs });

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use tokio::time::timeout;
 
-use super::{Check, Database, Finding, Setup, Tell};
+use super::{Check, Database, Finding, Setup, Tell, finding::unanswered};
 use crate::db::{
     Cause, PoolMode, SqlState, Step, Verification,
     inspect::{self, Attempt, CallerRole, Server},
@@ -43,7 +43,10 @@ pub(super) async fn check(setup: &Setup, tell: Tell<'_>) -> Database {
             serves
         }
         Err(cause) => {
-            tell(Check::Login.failed(format!("the server does not tell who we are: {cause}")));
+            tell(unanswered(Check::Login, &cause));
+            for check in [Check::Roles, Check::Rights] {
+                tell(check.skipped("the login is not known"));
+            }
             false
         }
     };
@@ -89,7 +92,7 @@ fn tls(attempt: &Attempt) -> Finding {
         Some((Step::Secure, cause)) => {
             let hint = match verified {
                 Verification::Nothing => {
-                    "the server offers no TLS: switch it on there, or write sslmode=disable where the whole way is trusted"
+                    "the server offers no TLS, or what answers there is no PostgreSQL: look at the port, switch TLS on there, or write sslmode=disable where the whole way is trusted"
                 }
                 _ => {
                     "sslrootcert must name the authority that signed the server's certificate (Dashboard, Database, SSL Configuration); verify-ca does not look at the host's name"
@@ -196,10 +199,8 @@ async fn rights(setup: &Setup, serves: bool) -> Finding {
     }
     let login = match timeout(setup.time(), setup.db.login()).await {
         Ok(Ok(login)) => login,
-        Ok(Err(error)) => {
-            return Check::Rights.failed(format!("calls get no connection: {error}"));
-        }
-        Err(_) => return Check::Rights.failed("the database gave no answer in time"),
+        Ok(Err(error)) => return unanswered(Check::Rights, error),
+        Err(_) => return unanswered(Check::Rights, "none in REQUEST_TIMEOUT"),
     };
     let (role, excess) = (&login.role, login.excess());
     if excess.is_empty() {

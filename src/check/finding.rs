@@ -1,5 +1,7 @@
 //! One thing that was looked at.
 
+use std::fmt;
+
 use serde::{Serialize, Serializer};
 
 /// What was looked at. The names are for scripts too: they stay.
@@ -142,6 +144,13 @@ impl Finding {
     pub(super) fn hint(self, hint: impl Into<String>) -> Self {
         Self { hint: Some(hint.into()), ..self }
     }
+}
+
+/// A question that the database did not answer.
+pub(super) fn unanswered(check: Check, cause: impl fmt::Display) -> Finding {
+    check
+        .failed(format!("the database gave no answer: {cause}"))
+        .hint("is it busy, or was the connection lost? Try again")
 }
 
 /// Who is told of findings.

@@ -2,11 +2,11 @@
 
 use uuid::Uuid;
 
-use super::{Check, Database, Finding, Setup, Tell, users};
+use super::{Check, Database, Finding, Setup, Tell, finding::unanswered, users};
 use crate::{
     auth::Session,
     db::{
-        self, Cause,
+        self,
         inspect::{self, AuthUid, Inspector, Record, Users},
         sessions,
     },
@@ -52,11 +52,6 @@ pub(super) async fn check(
         false => Check::SessionCheck.skipped("the login may not become a caller"),
     });
     users
-}
-
-/// The catalogue did not answer.
-pub(super) fn unanswered(check: Check, cause: &Cause) -> Finding {
-    check.failed(format!("the database gave no answer: {cause}"))
 }
 
 fn auth_uid(found: AuthUid) -> Finding {

@@ -14,7 +14,7 @@ use socket2::{Domain, Socket, Type};
 use uuid::Uuid;
 
 use crate::{
-    db_support::{SUPERUSER, pgbouncer::Pgbouncer, proxy::Proxy, tls},
+    db_support::{SUPERUSER, pgbouncer::Pgbouncer, proxy::Proxy, tls, until},
     support::Rig,
 };
 
@@ -95,6 +95,25 @@ async fn a_server_that_says_nothing() {
         assert!(checked.said(failed).0.contains("no answer within 1s"));
         assert_eq!(checked.status("address"), "ok");
     }
+}
+
+#[tokio::test]
+async fn a_server_that_falls_silent_in_the_middle() {
+    let rig = Rig::new().await;
+    let url = rig.project.database.url("authenticator");
+    let port = rig.project.database.config("postgres").get_ports()[0];
+    let proxy = Proxy::start(port).await;
+    proxy.delay(Duration::from_millis(20));
+    let rig = rig.set("DATABASE_URL", proxy.url(&url));
+    let falls_silent = async {
+        // The second session is the pool's: by then the first has answered a question.
+        until("calls get a connection", async || proxy.sessions() == 2).await;
+        proxy.stall(true);
+    };
+    let (checked, ()) = tokio::join!(rig.check(), falls_silent);
+    checked.fails(&["rights", "users", "auth.uid", "database-clock"]);
+    assert!(checked.said("users").0.ends_with("no answer within 5s"));
+    assert_eq!(checked.status("keys"), "ok");
 }
 
 #[tokio::test]

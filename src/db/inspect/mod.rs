@@ -8,32 +8,39 @@ mod attempt;
 mod migrations;
 mod users;
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::{
+    sync::atomic::{AtomicBool, Ordering},
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
 
-use tokio::time::{Instant, timeout_at};
+use tokio::time::timeout;
 use tokio_postgres::{
     Row,
     types::{ToSql, Type},
 };
 
-use super::{Cause, Settings, session::Session};
+use super::{
+    Cause, Settings,
+    session::{Session, no_answer},
+};
 
 pub use attempt::{Attempt, attempts};
 pub use migrations::Record;
 pub use users::{Column, Kind, Policy, Users};
 
-/// How long all questions may take together.
-const LIMIT: Duration = Duration::from_secs(15);
+/// How long the answer to a question may take. The server gives up a little sooner.
+const LIMIT: Duration = Duration::from_secs(5);
 
 /// Begins a question's transaction: names mean PostgreSQL's own, whatever the login has set.
 const BEGIN: &str =
-    "BEGIN READ ONLY; SET LOCAL search_path = pg_catalog; SET LOCAL statement_timeout = '5s'";
+    "BEGIN READ ONLY; SET LOCAL search_path = pg_catalog; SET LOCAL statement_timeout = '4s'";
 
 /// A login's session, to ask about the database.
 pub struct Inspector {
     session: Session,
     schema: String,
-    until: Instant,
+    /// A question had no answer: the next ones do not wait for theirs.
+    silent: AtomicBool,
 }
 
 /// The server, and what the service is to it.
@@ -84,7 +91,7 @@ type Parameter<'a> = (&'a (dyn ToSql + Sync), Type);
 
 impl Inspector {
     fn new(session: Session, settings: &Settings) -> Self {
-        Self { session, schema: settings.schema.clone(), until: Instant::now() + LIMIT }
+        Self { session, schema: settings.schema.clone(), silent: AtomicBool::new(false) }
     }
 
     /// Whether the server takes no changes.
@@ -169,9 +176,15 @@ impl Inspector {
         &self,
         asked: impl Future<Output = Result<T, tokio_postgres::Error>>,
     ) -> Result<T, Cause> {
-        match timeout_at(self.until, asked).await {
+        if self.silent.load(Ordering::Relaxed) {
+            return Err("it gave none to the question before".to_owned().into());
+        }
+        match timeout(LIMIT, asked).await {
             Ok(answer) => answer.map_err(|error| (&error).into()),
-            Err(_) => Err("no answer in time".to_owned().into()),
+            Err(_) => {
+                self.silent.store(true, Ordering::Relaxed);
+                Err(no_answer(LIMIT))
+            }
         }
     }
 }
