@@ -1,6 +1,6 @@
 # The commands of daily work; `make` alone lists them. Written for GNU make 3.81, as macOS has it.
 .DEFAULT_GOAL := help
-.PHONY: help run call token serve demo test bench fuzz lint clean
+.PHONY: help run call token check serve demo test bench fuzz lint clean
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -19,6 +19,10 @@ call: ## Calls the running service on all three wires
 
 token: ## A fresh token of Ada's, printed and put into .dev/env
 	@cargo run --quiet --bin dev -- token
+
+check: ## Whether the settings in .env lead to a project that works, and how to mend what does not
+	@test -f .env || { echo 'There is no .env: cp .env.example .env, then fill it in.'; exit 1; }
+	@set -a && . ./.env && set +a && exec cargo run --quiet --bin user-service -- check
 
 serve: ## The service alone, against your own project, with the settings in .env
 	@test -f .env || { echo 'There is no .env: cp .env.example .env, then fill it in.'; exit 1; }

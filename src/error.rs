@@ -120,6 +120,11 @@ impl Error {
         Self { cause: Some(cause.into()), ..self }
     }
 
+    /// The cause, which only the operator may see.
+    pub fn cause(&self) -> Option<&(dyn StdError + Send + Sync)> {
+        self.cause.as_deref()
+    }
+
     /// The reason.
     pub fn reason(&self) -> Reason {
         self.reason

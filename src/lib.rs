@@ -27,6 +27,7 @@
 
 pub mod app;
 pub mod auth;
+pub mod check;
 pub mod config;
 pub mod db;
 pub mod error;

@@ -5,21 +5,24 @@
 mod db_support;
 
 use std::{
-    fs,
-    os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown},
     path::{Path, PathBuf},
     process::Command,
     time::Duration,
 };
 
-use db_support::{SUPERUSER, caller, proxy::Proxy, settings, sign_up, until};
+use db_support::{
+    SUPERUSER, caller,
+    proxy::Proxy,
+    settings, sign_up,
+    tls::{self, Authorities},
+    until,
+};
 use dev::{
     postgres::{Cluster, Options},
     supabase,
 };
 use diesel::{QueryDsl as _, dsl::select, sql_types};
 use diesel_async::RunQueryDsl as _;
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use tokio::sync::OnceCell;
 use user_service::db::{self, CallerConnection as Conn, Db, Error, Settings, users};
 use uuid::Uuid;
@@ -58,36 +61,8 @@ impl Server {
     async fn start() -> Self {
         let cluster = Cluster::start(options()).await.unwrap();
         let ada = migrated(&cluster).await;
-        let directory = cluster.directory().to_owned();
-        let (right, wrong) = (authority(), authority());
-        let key = KeyPair::generate().unwrap();
-        let names = vec!["localhost".to_owned()];
-        let certificate = CertificateParams::new(names).unwrap().signed_by(&key, &right).unwrap();
-        let write = |name: &str, pem: &str| {
-            let path = directory.join(name);
-            fs::write(&path, pem).unwrap();
-            path
-        };
-        let right = write("right.crt", &right.pem());
-        let wrong = write("wrong.crt", &wrong.pem());
-        let certificate = write("tls.crt", &certificate.pem());
-        let key = write("tls.key", &key.serialize_pem());
-        own(&certificate, &directory);
-        own(&key, &directory);
-
-        let admin = cluster.connect(SUPERUSER, "postgres").await.unwrap();
-        for setting in [
-            "ssl = on".to_owned(),
-            format!("ssl_cert_file = '{}'", certificate.display()),
-            format!("ssl_key_file = '{}'", key.display()),
-        ] {
-            admin.batch_execute(&format!("alter system set {setting}")).await.unwrap();
-        }
-        admin.batch_execute("select pg_reload_conf()").await.unwrap();
-        let server = Self { cluster, ada, right, wrong };
-        let url = server.url("localhost", "sslmode=prefer");
-        until("TLS is on", async || server.is_encrypted(&url).await).await;
-        server
+        let Authorities { right, wrong } = tls::switch_on(&cluster).await;
+        Self { cluster, ada, right, wrong }
     }
 
     /// The way through this host name, with these parameters.
@@ -134,19 +109,6 @@ async fn migrated(cluster: &Cluster) -> Uuid {
     let ada = Uuid::new_v4();
     sign_up(&cluster.connect(SUPERUSER, "postgres").await.unwrap(), ada, Some("Ada")).await;
     ada
-}
-
-fn authority() -> CertifiedIssuer<'static, KeyPair> {
-    let mut params = CertificateParams::new(vec![]).unwrap();
-    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap()
-}
-
-/// Gives a file to whom the server runs as, and to nobody else.
-fn own(path: &Path, like: &Path) {
-    let owner = fs::metadata(like).unwrap();
-    fs::set_permissions(path, fs::Permissions::from_mode(0o600)).unwrap();
-    chown(path, Some(owner.uid()), Some(owner.gid())).unwrap();
 }
 
 #[tokio::test]

@@ -68,6 +68,11 @@ impl Caller {
         self.id
     }
 
+    /// The session that the token belongs to; tokens of other issuers have none.
+    pub fn session(&self) -> Option<Uuid> {
+        self.session
+    }
+
     /// The verified claims as JSON text: what `auth.jwt()` returns in a policy.
     pub fn claims(&self) -> &str {
         &self.claims

@@ -39,8 +39,11 @@ impl Interceptor for AuthInterceptor {
 }
 
 impl Auth {
-    /// Verifies the token, if any, and what the method at `path` requires.
-    pub(super) fn authenticate(
+    /// Verifies the token, if any, and what the method at `path` requires: the way of every call.
+    ///
+    /// # Errors
+    /// The reason for which the call is refused, with its cause for the operator.
+    pub fn authenticate(
         &self,
         path: &str,
         headers: &HeaderMap,

@@ -51,7 +51,7 @@ pub use clock::Clock;
 pub use counts::Counts;
 pub use guard::{Guarded, SessionChecked};
 pub use interceptor::AuthInterceptor;
-pub use keys::{FetchError, KeySet, KeysState, NotAKeySet};
+pub use keys::{FetchError, KeySet, KeysState, NotAKeySet, Sent};
 pub use requirement::Requirement;
 pub use session::{Session, Sessions, Standing};
 pub use settings::{JwksSettings, MIN_SECRET_BYTES, Secret, Settings, SettingsError};
@@ -120,6 +120,12 @@ impl Auth {
     /// Why no key set was had.
     pub async fn fetch_keys(&self) -> Result<usize, FetchError> {
         self.0.keys.fetch(&self.0.clock, &self.0.counts).await
+    }
+
+    /// The published keys that were fetched last, and when the issuer says that it sent them;
+    /// `None` while there are none to trust.
+    pub fn published_keys(&self) -> Option<(Arc<KeySet>, Option<Sent>)> {
+        self.0.keys.published(self.0.clock.instant())
     }
 
     /// Whether the keys are there, for readiness.

@@ -18,7 +18,7 @@ use http::HeaderValue;
 use url::Url;
 
 pub use self::{
-    command::{Command, command},
+    command::{Check, Command, command},
     reader::Lookup,
 };
 use self::{reader::Reader, settings::*};
@@ -117,6 +117,27 @@ pub fn migrate(lookup: Lookup<'_>) -> Result<(db::Settings, Log), Problems> {
     let url = if of_its_own { &MIGRATE_DATABASE_URL } else { &DATABASE_URL };
     let (database, log) = (database::read(&mut reader, url), log(&mut reader));
     finish(database.zip(log), reader)
+}
+
+/// What `check` needs: everything that `serve` does, and the database as its owner reaches it, where
+/// that is a setting of its own.
+pub fn check(lookup: Lookup<'_>) -> Result<(Config, Option<db::Settings>), Problems> {
+    let serves = serve(lookup);
+    let mut reader = Reader::new(lookup);
+    let owners = match reader.given(&MIGRATE_DATABASE_URL) {
+        None => return serves.map(|config| (config, None)),
+        Some(_) => database::read(&mut reader, &MIGRATE_DATABASE_URL),
+    };
+    match (serves, finish(owners, reader)) {
+        (Ok(config), Ok(owners)) => Ok((config, Some(owners))),
+        (Ok(_), Err(problems)) | (Err(problems), Ok(_)) => Err(problems),
+        (Err(Problems(mut problems)), Err(Problems(more))) => {
+            // What both read is wrong in both.
+            problems
+                .extend(more.into_iter().filter(|it| !problems.contains(it)).collect::<Vec<_>>());
+            Err(Problems(problems))
+        }
+    }
 }
 
 fn finish<T>(value: Option<T>, reader: Reader<'_>) -> Result<T, Problems> {

@@ -11,6 +11,7 @@ use tokio_postgres::{
 use tokio_util::either::Either;
 
 use super::{
+    progress::{Progress, Step},
     sqlstate::{FirstSqlState, Watched},
     target::{Address, Host, Keepalive, SslMode},
     tls::Tls,
@@ -55,6 +56,11 @@ pub(super) async fn dial(peer: &Peer, keepalive: Option<Keepalive>) -> io::Resul
 }
 
 impl SslMode {
+    /// Whether a server without TLS is refused.
+    pub(super) fn demands_tls(self) -> bool {
+        self.negotiate() == Negotiate::Require
+    }
+
     /// What tokio-postgres has to know of it: the rest is the TLS client's.
     pub(super) fn negotiate(self) -> Negotiate {
         match self {
@@ -72,18 +78,22 @@ pub(super) fn secure(
     host: &str,
     ssl_mode: SslMode,
     sqlstate: FirstSqlState,
+    progress: Progress,
 ) -> (Watched<Socket>, Secure) {
     // The server's answer to the question for TLS is one byte.
     let skip = usize::from(ssl_mode != SslMode::Disable);
     let mut tls = tls.clone();
     let Ok(connector) = MakeTlsConnect::<Socket>::make_tls_connect(&mut tls, host);
-    (Watched::new(socket, skip, sqlstate), Secure(connector))
+    (Watched::new(socket, skip, sqlstate), Secure { connector, progress })
 }
 
 type Connector = <Tls as MakeTlsConnect<Socket>>::TlsConnect;
 
 /// Makes TLS of a watched socket, watched again.
-pub(super) struct Secure(Connector);
+pub(super) struct Secure {
+    connector: Connector,
+    progress: Progress,
+}
 
 impl TlsConnect<Watched<Socket>> for Secure {
     type Stream = Watched<<Connector as TlsConnect<Socket>>::Stream>;
@@ -93,7 +103,10 @@ impl TlsConnect<Watched<Socket>> for Secure {
     fn connect(self, stream: Watched<Socket>) -> Self::Future {
         Box::pin(async move {
             let (socket, sqlstate) = stream.into_inner();
-            Ok(Watched::new(self.0.connect(socket).await?, 0, sqlstate))
+            self.progress.begins(Step::Secure);
+            let secured = self.connector.connect(socket).await?;
+            self.progress.is_secured();
+            Ok(Watched::new(secured, 0, sqlstate))
         })
     }
 }

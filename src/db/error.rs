@@ -75,7 +75,7 @@ impl Error {
     /// The server's code, where it gave one.
     pub fn sqlstate(&self) -> Option<SqlState> {
         match self {
-            Self::Unavailable(cause) | Self::Denied(cause) | Self::Query(cause) => cause.sqlstate,
+            Self::Unavailable(cause) | Self::Denied(cause) | Self::Query(cause) => cause.sqlstate(),
             Self::Overloaded | Self::Deadline | Self::ReadOnly => None,
         }
     }
@@ -165,6 +165,11 @@ impl Cause {
             other => other.to_string(),
         };
         Self { sqlstate, text: text.into(), lost_connection }
+    }
+
+    /// The server's code, where it gave one.
+    pub fn sqlstate(&self) -> Option<SqlState> {
+        self.sqlstate
     }
 
     fn code(&self) -> &str {

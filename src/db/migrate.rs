@@ -5,7 +5,10 @@
 //! project's API does not expose.
 
 use diesel::{
-    Connection as _, RunQueryDsl as _, connection::SimpleConnection as _, migration,
+    Connection as _, RunQueryDsl as _,
+    connection::SimpleConnection as _,
+    migration::{self, MigrationSource},
+    pg::Pg,
     sql_types::Text,
 };
 use diesel_async::{AsyncPgConnection, async_connection_wrapper::AsyncConnectionWrapper};
@@ -61,6 +64,22 @@ pub async fn migrate(settings: &Settings, mut report: impl FnMut(&str)) -> Resul
         versions => versions.iter().for_each(|version| report(&format!("applied: {version}"))),
     }
     Ok(())
+}
+
+/// A migration that this binary has.
+pub(super) struct Known {
+    pub(super) name: String,
+    pub(super) version: String,
+}
+
+/// All migrations, in their order.
+pub(super) fn known() -> migration::Result<Vec<Known>> {
+    let migrations = MigrationSource::<Pg>::migrations(&MIGRATIONS)?;
+    let known = migrations.iter().map(|migration| {
+        let name = migration.name();
+        Known { name: name.to_string(), version: name.version().to_string() }
+    });
+    Ok(known.collect())
 }
 
 /// Applies what is pending and returns its versions. Diesel's migrations block, so this does.

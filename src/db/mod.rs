@@ -10,6 +10,7 @@
 //! users        the queries
 //! sessions     whether a token's session still stands
 //! migrate      `user-service migrate`
+//! inspect      what `user-service check` asks
 //! ```
 
 mod as_caller;
@@ -17,10 +18,12 @@ mod caller_connection;
 mod connection;
 mod dial;
 mod error;
+pub mod inspect;
 mod lease;
 mod login;
 mod migrate;
 mod pool;
+mod progress;
 mod schema;
 mod search_path;
 mod session;
@@ -39,8 +42,10 @@ pub use error::{Cause, Error};
 pub use login::Login;
 pub use migrate::migrate;
 pub use pool::Connections;
+pub use progress::Step;
 pub use sqlstate::SqlState;
 pub use target::{PoolMode, Target};
+pub use tls::Verification;
 use tokio::time::timeout;
 
 use self::{pool::Pool, search_path::SearchPath};

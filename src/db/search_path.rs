@@ -10,10 +10,9 @@ pub(super) struct SearchPath(Arc<str>);
 impl SearchPath {
     /// The path that begins with `schema`, whatever characters are in its name.
     pub(super) fn new(schema: &str) -> Self {
-        let quoted = format!("\"{}\"", schema.replace('"', "\"\""));
         Self(match schema {
             "public" => "public, extensions".into(),
-            _ => format!("{quoted}, public, extensions").into(),
+            _ => format!("{}, public, extensions", quoted(schema)).into(),
         })
     }
 
@@ -26,6 +25,11 @@ impl fmt::Display for SearchPath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
+}
+
+/// A name as SQL has it, whatever characters are in it.
+pub(super) fn quoted(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ use tokio_postgres::{AsyncMessage, CancelToken, Client, SimpleQueryMessage, erro
 use super::{
     dial::{self, Peer},
     error::Cause,
+    progress::{Progress, Step},
     sqlstate::FirstSqlState,
     target::{Address, Host, SessionAttrs, SslMode, Target},
 };
@@ -57,10 +58,30 @@ impl Session {
         attrs: SessionAttrs,
         notices: Option<&Notices>,
     ) -> Result<Self, Cause> {
-        let peers = dial::peers(host).await.map_err(|error| Cause::from(error.to_string()))?;
+        let peers = Self::resolve(target, host).await?;
+        Self::open_any(target, host, peers, attrs, notices, &Progress::default()).await
+    }
+
+    /// All addresses of a host.
+    pub(super) async fn resolve(target: &Target, host: &Host) -> Result<Vec<Peer>, Cause> {
+        match timeout(target.connect_timeout, dial::peers(host)).await {
+            Ok(found) => found.map_err(|error| error.to_string().into()),
+            Err(_) => Err(no_answer(target.connect_timeout)),
+        }
+    }
+
+    /// Logs in at the first of a host's addresses that will do.
+    pub(super) async fn open_any(
+        target: &Target,
+        host: &Host,
+        peers: Vec<Peer>,
+        attrs: SessionAttrs,
+        notices: Option<&Notices>,
+        progress: &Progress,
+    ) -> Result<Self, Cause> {
         let mut problem = Cause::from("the name has no address".to_owned());
         for peer in peers {
-            let attempt = Self::open_peer(target, host, peer, notices.cloned());
+            let attempt = Self::open_peer(target, host, peer, notices.cloned(), progress);
             problem = match timeout(target.connect_timeout, attempt).await {
                 Ok(Ok(session)) if session.suits(attrs) => return Ok(session),
                 Ok(Ok(_)) => {
@@ -78,16 +99,25 @@ impl Session {
         host: &Host,
         peer: Peer,
         notices: Option<Notices>,
+        progress: &Progress,
     ) -> Result<Self, Cause> {
         let sqlstate = FirstSqlState::default();
         let name = match &host.address {
             Address::Host(name) => name.clone(),
             Address::Socket(_) => String::new(),
         };
+        progress.begins(Step::Reach);
         let socket = dial::dial(&peer, target.keepalive).await;
         let socket = socket.map_err(|error| Cause::from(error.to_string()))?;
-        let (stream, connector) =
-            dial::secure(socket, &target.tls, &name, host.ssl_mode, sqlstate.clone());
+        let (stream, connector) = dial::secure(
+            socket,
+            &target.tls,
+            &name,
+            host.ssl_mode,
+            sqlstate.clone(),
+            progress.clone(),
+        );
+        progress.begins(if host.ssl_mode.demands_tls() { Step::Secure } else { Step::LogIn });
         let mut login = target.login.clone();
         login.ssl_mode(host.ssl_mode.negotiate());
         let (client, mut connection) =
@@ -190,6 +220,7 @@ impl Canceller {
             &self.host,
             self.ssl_mode,
             FirstSqlState::default(),
+            Progress::default(),
         );
         self.token.cancel_query_raw(stream, connector).await.map_err(|error| (&error).into())
     }

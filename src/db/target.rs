@@ -9,7 +9,7 @@ use std::{fmt, path::PathBuf, time::Duration};
 
 use tokio_postgres::Config;
 
-use super::tls::Tls;
+use super::tls::{Tls, Verification};
 
 /// What a connection is pooled by on its way, and so what may be kept between transactions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,6 +64,18 @@ pub(super) struct Host {
     pub(super) ssl_mode: SslMode,
 }
 
+impl fmt::Display for SslMode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Disable => "disable",
+            Self::Prefer => "prefer",
+            Self::Require => "require",
+            Self::VerifyCa => "verify-ca",
+            Self::VerifyFull => "verify-full",
+        })
+    }
+}
+
 impl fmt::Display for Host {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.address {
@@ -81,6 +93,7 @@ pub struct Target {
     /// The login and what the server is told at the start; the hosts are not in it.
     pub(super) login: Config,
     pub(super) tls: Tls,
+    pub(super) verified: Verification,
     pub(super) session_attrs: SessionAttrs,
     pub(super) connect_timeout: Duration,
     pub(super) keepalive: Option<Keepalive>,

@@ -18,6 +18,17 @@ use super::target::SslMode;
 /// The TLS client, ready to use.
 pub(super) type Tls = MakeRustlsConnect;
 
+/// What is verified of a server's certificate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verification {
+    /// Nothing.
+    Nothing,
+    /// That a trusted authority signed it.
+    Authority,
+    /// That, and that it is for this host's name.
+    AuthorityAndName,
+}
+
 /// Builds the client for an `sslmode` (`None`: the default, which does not verify) and the file
 /// of `sslrootcert`.
 ///
@@ -29,7 +40,10 @@ pub(super) type Tls = MakeRustlsConnect;
 ///
 /// The roots are those of `sslrootcert`; without it, or where it is `system`, those of the system,
 /// where `SSL_CERT_FILE` and `SSL_CERT_DIR` say otherwise those.
-pub(super) fn client(mode: Option<SslMode>, root_file: Option<&Path>) -> Result<Tls, String> {
+pub(super) fn client(
+    mode: Option<SslMode>,
+    root_file: Option<&Path>,
+) -> Result<(Tls, Verification), String> {
     let system = root_file.is_some_and(|file| file == Path::new("system"));
     let trust = match mode {
         Some(SslMode::VerifyFull) => Trust::Full(roots(root_file)?),
@@ -43,7 +57,13 @@ pub(super) fn client(mode: Option<SslMode>, root_file: Option<&Path>) -> Result<
         }
         _ => Trust::Anything,
     };
-    config(trust).map(MakeRustlsConnect::new).map_err(|error| format!("TLS: {error}"))
+    let verified = match &trust {
+        Trust::Anything => Verification::Nothing,
+        Trust::Chain(_) => Verification::Authority,
+        Trust::Full(_) => Verification::AuthorityAndName,
+    };
+    let config = config(trust).map_err(|error| format!("TLS: {error}"))?;
+    Ok((MakeRustlsConnect::new(config), verified))
 }
 
 enum Trust {

@@ -6,6 +6,7 @@ use std::{
         Arc,
         atomic::{AtomicUsize, Ordering::SeqCst},
     },
+    time::{Duration, SystemTime},
 };
 
 use serde_json::Value;
@@ -23,6 +24,8 @@ use url::Url;
 pub enum Manner {
     /// Answers 200 with this body.
     Answer(Vec<u8>),
+    /// The same, and says what time it has (`Date`): so many seconds ahead of the right one.
+    AnswerAhead(i64, Vec<u8>),
     /// Answers with this status and an empty body.
     Status(u16),
     /// Answers 302 to this address.
@@ -121,6 +124,16 @@ async fn answer(
     match manner {
         Manner::Answer(body) => {
             socket.write_all(ok(body.len()).as_bytes()).await?;
+            socket.write_all(&body).await?;
+        }
+        Manner::AnswerAhead(seconds, body) => {
+            let now = SystemTime::now();
+            let apart = Duration::from_secs(seconds.unsigned_abs());
+            let date = httpdate::fmt_http_date(if seconds < 0 { now - apart } else { now + apart });
+            let length = body.len();
+            let head =
+                format!("HTTP/1.1 200 OK\r\ndate: {date}\r\ncontent-length: {length}\r\n\r\n");
+            socket.write_all(head.as_bytes()).await?;
             socket.write_all(&body).await?;
         }
         Manner::Status(status) => {

@@ -6,6 +6,7 @@
 pub mod caller;
 pub mod pgbouncer;
 pub mod proxy;
+pub mod tls;
 
 use std::time::Duration;
 

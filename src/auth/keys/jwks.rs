@@ -1,7 +1,8 @@
 //! Fetches the project's key set over HTTP, and trusts that address no further than it must.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::UNIX_EPOCH};
 
+use http::header::{AGE, DATE, HeaderName};
 use reqwest::{Client, Response, redirect::Policy};
 use rustls::{ClientConfig, RootCertStore, crypto::aws_lc_rs};
 use url::Url;
@@ -18,6 +19,23 @@ const MAX_BYTES: usize = 256 * 1024;
 pub(super) struct Jwks {
     url: Url,
     client: Client,
+}
+
+/// What the key address answered.
+#[derive(Debug)]
+pub(super) struct Answered {
+    pub(super) keys: KeySet,
+    pub(super) sent: Option<Sent>,
+}
+
+/// When an answer was sent, by the sender's clock, in seconds since 1970. A span: `Date` counts whole
+/// seconds, and whether a cache on the way has counted the answer's age into it is not known.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Sent {
+    /// Not before.
+    pub from: f64,
+    /// Not after.
+    pub to: f64,
 }
 
 /// A fetch that brought no key set.
@@ -54,13 +72,23 @@ impl Jwks {
     }
 
     /// Fetches and reads the set, within the time and the size allowed.
-    pub(super) async fn fetch(&self) -> Result<KeySet, FetchError> {
+    pub(super) async fn fetch(&self) -> Result<Answered, FetchError> {
         let response = self.client.get(self.url.clone()).send().await?;
         if response.status() != http::StatusCode::OK {
             return Err(FetchError::Status(response.status().as_u16()));
         }
-        Ok(KeySet::parse(&read(response).await?)?)
+        let sent = sent(&response);
+        Ok(Answered { keys: KeySet::parse(&read(response).await?)?, sent })
     }
+}
+
+/// `Date`, in whole seconds, and `Age` (RFC 9110, section 6.6.1; RFC 9111, section 5.1).
+fn sent(response: &Response) -> Option<Sent> {
+    let header = |name: HeaderName| response.headers().get(name)?.to_str().ok();
+    let date = httpdate::parse_http_date(header(DATE)?).ok()?;
+    let from = date.duration_since(UNIX_EPOCH).ok()?.as_secs_f64();
+    let age = header(AGE).and_then(|age| age.parse::<u32>().ok()).unwrap_or(0);
+    Some(Sent { from, to: from + f64::from(age) + 1.0 })
 }
 
 async fn read(mut response: Response) -> Result<Vec<u8>, FetchError> {

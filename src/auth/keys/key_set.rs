@@ -17,6 +17,7 @@ use super::jwk::Key;
 #[derive(Debug, PartialEq)]
 pub struct KeySet {
     keys: Vec<Key>,
+    left_out: Vec<&'static str>,
 }
 
 #[derive(Deserialize)]
@@ -37,14 +38,17 @@ impl KeySet {
     /// [`NotAKeySet`] when there is no list of keys. An empty list is a set.
     pub fn parse(body: &[u8]) -> Result<Self, NotAKeySet> {
         let document: Document<'_> = serde_json::from_slice(body).map_err(|_| NotAKeySet)?;
-        let mut keys = Vec::new();
+        let (mut keys, mut left_out) = (Vec::new(), Vec::new());
         for (index, text) in document.keys.into_iter().enumerate() {
             match Key::read(text.get()) {
                 Ok(key) => keys.push(key),
-                Err(cause) => tracing::warn!(index, cause, "a key of the set is left out"),
+                Err(cause) => {
+                    tracing::warn!(index, cause, "a key of the set is left out");
+                    left_out.push(cause);
+                }
             }
         }
-        Ok(Self { keys })
+        Ok(Self { keys, left_out })
     }
 
     /// How many keys can be used.
@@ -55,6 +59,16 @@ impl KeySet {
     /// Whether none can.
     pub fn is_empty(&self) -> bool {
         self.keys.is_empty()
+    }
+
+    /// The keys that can be used: `kid`, where they have one, and algorithm.
+    pub fn usable(&self) -> impl Iterator<Item = (Option<&str>, &'static str)> {
+        self.keys.iter().map(|key| (key.kid.as_deref(), key.algorithm.as_str()))
+    }
+
+    /// Why keys were left out, a phrase for each.
+    pub fn left_out(&self) -> &[&'static str] {
+        &self.left_out
     }
 
     /// Chooses by `kid` and algorithm, without a `kid` by algorithm alone; exactly one must fit.

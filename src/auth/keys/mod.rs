@@ -21,8 +21,8 @@ use super::{
     settings::Secret,
 };
 
-pub use jwks::FetchError;
-use jwks::Jwks;
+use jwks::{Answered, Jwks};
+pub use jwks::{FetchError, Sent};
 pub use key_set::{KeySet, NotAKeySet};
 
 /// Whether tokens that published keys signed can be verified.
@@ -61,6 +61,7 @@ struct Published {
 struct Answer {
     keys: Arc<KeySet>,
     generation: Generation,
+    sent: Option<Sent>,
     at: Instant,
 }
 
@@ -103,6 +104,12 @@ impl Keys {
         }
     }
 
+    /// The last answer of the key address, unless it is too old to be trusted.
+    pub(super) fn published(&self, now: Instant) -> Option<(Arc<KeySet>, Option<Sent>)> {
+        let answer = self.published.as_ref()?.answer(now)?;
+        Some((Arc::clone(&answer.keys), answer.sent))
+    }
+
     /// Fetches once and keeps what comes, however long ago the last fetch was.
     pub(super) async fn fetch(&self, clock: &Clock, counts: &Counts) -> Result<usize, FetchError> {
         let Some(published) = &self.published else {
@@ -110,7 +117,7 @@ impl Keys {
         };
         let fetched = published.jwks.fetch().await;
         counts.fetched(fetched.is_ok());
-        let keys = fetched?;
+        let Answered { keys, sent } = fetched?;
         let usable = keys.len();
         if keys.is_empty() && self.secrets.is_empty() {
             tracing::warn!(
@@ -118,7 +125,7 @@ impl Keys {
                  and JWT_SECRET is not set"
             );
         }
-        published.keep(keys, clock.instant());
+        published.keep(keys, sent, clock.instant());
         Ok(usable)
     }
 
@@ -165,7 +172,7 @@ impl Published {
 
     /// Replaces the set. The generation changes only when the keys do, so that a refresh that
     /// brings nothing new does not cost the cache.
-    fn keep(&self, keys: KeySet, now: Instant) {
+    fn keep(&self, keys: KeySet, sent: Option<Sent>, now: Instant) {
         let keys = Arc::new(keys);
         self.answer.rcu(|last| {
             let (keys, generation) = match last {
@@ -173,7 +180,7 @@ impl Published {
                 Some(last) => (Arc::clone(&keys), last.generation + 1),
                 None => (Arc::clone(&keys), 0),
             };
-            Some(Arc::new(Answer { keys, generation, at: now }))
+            Some(Arc::new(Answer { keys, generation, sent, at: now }))
         });
     }
 }

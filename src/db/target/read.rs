@@ -128,7 +128,7 @@ impl Given {
             }
         }
 
-        let Ok(tls) = tls else { return Err(self.problems) };
+        let Ok((tls, verified)) = tls else { return Err(self.problems) };
         if !self.problems.is_empty() {
             return Err(self.problems);
         }
@@ -150,6 +150,7 @@ impl Given {
                 .collect(),
             login,
             tls,
+            verified,
             session_attrs,
             connect_timeout,
             keepalive,
