@@ -35,6 +35,7 @@ scripts/setup.sh || exit 1
 install_grpcurl || exit 1
 install_connectconformance || exit 1
 install_node || exit 1
+install_buf || exit 1
 install_pgbouncer || exit 1
 examples/python/install.sh || exit 1
 
