@@ -35,6 +35,11 @@ install_node() {
   npm install --prefix .dev/node --no-fund --no-audit --loglevel=error node@22
 }
 
+# buf, of the web part's packages. Needs install_node.
+install_buf() {
+  web/install.sh && mkdir -p .dev/bin && ln -sf ../../web/node_modules/.bin/buf .dev/bin/buf
+}
+
 # A package of Debian's or Ubuntu's.
 apt_install() {
   command -v apt-get >/dev/null || return

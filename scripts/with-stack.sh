@@ -16,7 +16,7 @@ export DEV_DIR
 trap 'target/debug/dev clean; rm -rf "$DEV_DIR"' EXIT
 target/debug/dev run >"$DEV_DIR/out.txt" 2>"$DEV_DIR/log.txt" &
 stack=$!
-until grep -q '^ready: ' "$DEV_DIR/out.txt"; do
+until grep -qs '^ready: ' "$DEV_DIR/out.txt"; do
   kill -0 "$stack" 2>/dev/null || {
     cat "$DEV_DIR/log.txt" >&2
     exit 1

@@ -1,6 +1,7 @@
 //! The whole service, as `main` starts it, called over real sockets.
 
 mod cancellation;
+mod clients;
 mod cors;
 mod coverage;
 mod grpcurl;

@@ -10,7 +10,7 @@ use tonic::Code;
 use tonic_types::pb;
 
 /// A server of the test's own, migrated.
-async fn cluster() -> Cluster {
+pub async fn cluster() -> Cluster {
     let cluster = Cluster::temporary().await.expect("a server");
     dev::supabase::install(&cluster).await.expect("roles");
     cluster.create_database("app", None).await.expect("a database");
