@@ -1,5 +1,9 @@
 //! The whole service, as `main` starts it, called over real sockets.
 
+mod attacks;
+#[path = "../auth/support/mod.rs"]
+#[expect(dead_code, reason = "these tests sign tokens and publish keys, no more")]
+mod auth_support;
 mod cancellation;
 mod cors;
 mod coverage;

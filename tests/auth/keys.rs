@@ -1,10 +1,8 @@
 //! The key set, fetched from a server that rotates, lies, stalls, redirects and dies.
 
-mod auth_support;
-
 use std::{
     env, fs,
-    process::Command,
+    path::Path,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -20,8 +18,8 @@ use user_service::{
     error::Reason::{self, *},
 };
 
-use auth_support::{
-    NOW, Rig, auth, bearer,
+use crate::support::{
+    NOW, Rig, alone, auth, bearer,
     issuer::{Issuer, encode, rsa_jwk, with, without},
     key_server::{KeyServer, Manner},
     refusal, settings,
@@ -420,34 +418,27 @@ async fn a_family_that_is_not_configured_is_an_algorithm_that_is_not_accepted() 
     assert!(only_secret.verify(&bearer("a.b.c")).is_err());
 }
 
-/// Run again as a child with `SSL_CERT_FILE` set: the one way in which a private authority is
-/// given to the service.
+/// By `SSL_CERT_FILE`, which is the process's: the one way in which a private authority is given to
+/// the service.
 #[tokio::test]
 async fn a_private_authority_is_trusted_by_ssl_cert_file_and_no_other() {
-    const NAME: &str = "a_private_authority_is_trusted_by_ssl_cert_file_and_no_other";
-    let directory = env::temp_dir().join(format!("user-service-authority-{}", std::process::id()));
-    if let Ok(file) = env::var("AUTHORITY_OF_THIS_TEST") {
-        let (certificate, key) = file.split_once(':').unwrap();
-        return trusts_only(&fs::read(certificate).unwrap(), &fs::read(key).unwrap()).await;
+    const NAME: &str = "keys::a_private_authority_is_trusted_by_ssl_cert_file_and_no_other";
+    const FILES: [&str; 3] = ["ca.pem", "cert.der", "key.der"];
+    if let Some(directory) = alone::variable("SSL_CERT_FILE") {
+        let directory = Path::new(&directory).parent().unwrap();
+        let [_, certificate, key] = FILES.map(|file| fs::read(directory.join(file)).unwrap());
+        return trusts_only(&certificate, &key).await;
     }
+    let directory = env::temp_dir().join(format!("user-service-authority-{}", std::process::id()));
     fs::create_dir_all(&directory).unwrap();
     let authority = authority();
-    let (pem, certificate, key) =
-        (directory.join("ca.pem"), directory.join("cert.der"), directory.join("key.der"));
-    let (leaf, leaf_key) = leaf(&authority);
-    fs::write(&pem, authority.pem()).unwrap();
-    fs::write(&certificate, leaf).unwrap();
-    fs::write(&key, leaf_key).unwrap();
-    let output = Command::new(env::current_exe().unwrap())
-        .args(["--exact", NAME, "--nocapture"])
-        .env("SSL_CERT_FILE", &pem)
-        .env_remove("SSL_CERT_DIR")
-        .env("AUTHORITY_OF_THIS_TEST", format!("{}:{}", certificate.display(), key.display()))
-        .output()
-        .unwrap();
+    let (certificate, key) = leaf(&authority);
+    for (file, content) in FILES.iter().zip([authority.pem().into(), certificate, key]) {
+        fs::write(directory.join(file), content).unwrap();
+    }
+    let authorities = directory.join("ca.pem");
+    alone::run(NAME, &[("SSL_CERT_FILE", authorities.as_os_str())]);
     fs::remove_dir_all(&directory).unwrap();
-    assert!(output.status.success(), "{output:?}");
-    assert!(String::from_utf8_lossy(&output.stdout).contains("1 passed"), "{output:?}");
 }
 
 async fn trusts_only(certificate: &[u8], key: &[u8]) {

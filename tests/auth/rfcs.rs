@@ -1,14 +1,12 @@
 //! What the RFCs demand of whoever verifies a token, section by section, and their own examples.
 
-mod auth_support;
-
 use serde_json::{Value, json};
 use user_service::{
     auth::{Clock, KeySet, Secret, Settings, SettingsError},
     error::Reason::{self, *},
 };
 
-use auth_support::{
+use crate::support::{
     NOW, Rig, accepted, auth, authorization,
     issuer::{Issuer, encode, hs256_signature, with, without},
     key_server::KeyServer,

@@ -1,0 +1,13 @@
+//! Verification by itself, with a key server on a real socket and a clock that can be set.
+
+#[path = "../service/support/client.rs"]
+#[expect(dead_code, reason = "these tests speak plain calls only")]
+mod client;
+mod support;
+
+mod cache;
+mod guard;
+mod keys;
+mod properties;
+mod rfcs;
+mod tokens;
