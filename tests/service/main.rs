@@ -7,6 +7,7 @@ mod auth_support;
 mod cancellation;
 mod cors;
 mod coverage;
+mod foreign;
 mod grpcurl;
 mod name;
 mod outage;
