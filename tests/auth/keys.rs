@@ -8,6 +8,7 @@ use std::{
 };
 
 use aws_lc_rs::rsa::{self, KeySize};
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use serde_json::{Value, json};
@@ -295,48 +296,65 @@ fn a_set_is_read_leniently_and_its_keys_strictly() {
     let (ec, ed, rsa) = (issuer.ec_jwk(), issuer.ed_jwk(), issuer.rsa_jwk());
     let small = rsa::KeyPair::generate(KeySize::Rsa2048).unwrap();
     let small = with(&rsa_jwk(&small), "n", encode(&[0xff; 255]));
+    let n = URL_SAFE_NO_PAD.decode(rsa["n"].as_str().unwrap()).unwrap();
+    let leading_zero = encode(&[&[0], n.as_slice()].concat());
     let usable: &[(&str, Value)] = &[
         ("as published", ec.clone()),
         ("without kid", without(&ec, "kid")),
         ("without use, key_ops and alg", without(&without(&without(&ec, "use"), "key_ops"), "alg")),
-        ("with members that are not known", with(&ec, "x5c", json!([1]))),
+        ("RFC 7517, 4: with members that are not known", with(&ec, "x5c", json!([1]))),
         ("Ed25519", ed.clone()),
         ("RSA", rsa.clone()),
         ("RSA for RS256", with(&rsa, "alg", "RS256")),
     ];
     let unusable: &[(&str, Value)] = &[
         ("no object", json!("key")),
-        ("no kty", without(&ec, "kty")),
-        ("kty in lower case", with(&ec, "kty", "ec")),
-        ("a symmetric key", json!({"kty": "oct", "kid": "x", "k": encode(&issuer.secret)})),
-        ("kid a number", with(&ec, "kid", 1)),
-        ("for encryption", with(&ec, "use", "enc")),
+        ("RFC 7517, 4.1: no kty", without(&ec, "kty")),
+        ("RFC 7517, 4.1: kty in lower case", with(&ec, "kty", "ec")),
+        (
+            "RFC 7518, 6.4: a symmetric key",
+            json!({"kty": "oct", "kid": "x", "k": encode(&issuer.secret)}),
+        ),
+        ("RFC 7517, 4.5: kid a number", with(&ec, "kid", 1)),
+        ("RFC 7517, 4.2: for encryption", with(&ec, "use", "enc")),
         ("use a list", with(&ec, "use", json!(["sig"]))),
-        ("not for verifying", with(&ec, "key_ops", json!(["sign"]))),
+        ("RFC 7517, 4.3: not for verifying", with(&ec, "key_ops", json!(["sign"]))),
         ("key_ops a string", with(&ec, "key_ops", "verify")),
-        ("key_ops twice the same", with(&ec, "key_ops", json!(["verify", "verify"]))),
-        ("alg of another kind", with(&ec, "alg", "RS256")),
+        (
+            "RFC 7517, 4.3: key_ops twice the same",
+            with(&ec, "key_ops", json!(["verify", "verify"])),
+        ),
+        ("RFC 7517, 4.4: alg of another kind", with(&ec, "alg", "RS256")),
         ("alg of another curve", with(&ec, "alg", "ES384")),
         ("RSA for PS256", with(&rsa, "alg", "PS256")),
         ("alg null", with(&ec, "alg", Value::Null)),
-        ("another curve", with(&ec, "crv", "P-384")),
+        ("RFC 7518, 6.2.1.1: another curve", with(&ec, "crv", "P-384")),
         ("Ed448", with(&ed, "crv", "Ed448")),
-        ("X25519", with(&ed, "crv", "X25519")),
-        ("no y", without(&ec, "y")),
-        ("x and y swapped", with(&with(&ec, "x", ec["y"].clone()), "y", ec["x"].clone())),
-        ("a short x", with(&ec, "x", encode(&[1; 31]))),
-        ("a long x", with(&ec, "x", encode(&[1; 33]))),
+        ("RFC 8037, 2: X25519, for key agreement", with(&ed, "crv", "X25519")),
+        ("RFC 7518, 6.2.1: no y", without(&ec, "y")),
+        (
+            "RFC 8725, 3.4: a point that is not on the curve",
+            with(&with(&ec, "x", ec["y"].clone()), "y", ec["x"].clone()),
+        ),
+        ("RFC 7518, 6.2.1.2: a short x", with(&ec, "x", encode(&[1; 31]))),
+        ("RFC 7518, 6.2.1.2: a long x", with(&ec, "x", encode(&[1; 33]))),
         ("x with padding", with(&ec, "x", format!("{}=", ec["x"].as_str().unwrap()))),
-        ("the point at zero", with(&with(&ec, "x", encode(&[0; 32])), "y", encode(&[0; 32]))),
-        ("a short Ed25519 x", with(&ed, "x", encode(&[1; 31]))),
-        ("RSA of 2040 bits", small),
+        (
+            "RFC 8725, 3.4: the point at zero",
+            with(&with(&ec, "x", encode(&[0; 32])), "y", encode(&[0; 32])),
+        ),
+        ("RFC 8037, 2: a short Ed25519 x", with(&ed, "x", encode(&[1; 31]))),
+        ("RFC 7518, 3.3: RSA of 2040 bits", small),
         ("RSA of 8200 bits", with(&rsa, "n", encode(&[0xff; 1025]))),
         ("RSA with e of 1", with(&rsa, "e", encode(&[1]))),
         ("RSA with an even e", with(&rsa, "e", encode(&[1, 0]))),
         ("RSA with e of 5 bytes", with(&rsa, "e", encode(&[1, 0, 0, 0, 1]))),
         ("RSA with no e", with(&rsa, "e", "")),
-        ("RSA with a leading zero", with(&rsa, "e", encode(&[0, 1, 0, 1]))),
-        ("its private half", with(&ec, "d", encode(&[1; 32]))),
+        ("RFC 7518, 6.3.1.1: n with a leading zero", with(&rsa, "n", leading_zero)),
+        ("RFC 8037, 2: no crv", without(&ed, "crv")),
+        ("RFC 7517, 4.3: use and key_ops that differ", with(&ec, "key_ops", json!(["encrypt"]))),
+        ("RFC 7518, 6.3.1.2: e with a leading zero", with(&rsa, "e", encode(&[0, 1, 0, 1]))),
+        ("RFC 7518, 6.2.2: its private half", with(&ec, "d", encode(&[1; 32]))),
     ];
     let count =
         |keys: Value| KeySet::parse(json!({ "keys": keys }).to_string().as_bytes()).unwrap().len();
@@ -348,7 +366,13 @@ fn a_set_is_read_leniently_and_its_keys_strictly() {
         assert_eq!(count(json!([key])), 0, "{what}");
     }
     let twice = format!(r#"{{"keys":[{{"kty":"EC","kty":"EC"}},{ec}]}}"#);
-    assert_eq!(KeySet::parse(twice.as_bytes()).unwrap().len(), 1, "a member twice");
+    assert_eq!(KeySet::parse(twice.as_bytes()).unwrap().len(), 1, "RFC 7517, 4: a member twice");
+    let more = format!(r#"{{"version":7,"keys":[{ec}],"next":null}}"#);
+    assert_eq!(KeySet::parse(more.as_bytes()).unwrap().len(), 1, "RFC 7517, 5: more members");
+    for no_set in [r#"{"key":[]}"#, r#"{"keys":null}"#, r#"{"keys":[],"keys":[]}"#, "{}", "[]", ""]
+    {
+        assert!(KeySet::parse(no_set.as_bytes()).is_err(), "RFC 7517, 5: {no_set}");
+    }
 }
 
 #[tokio::test]
@@ -423,17 +447,21 @@ async fn a_family_that_is_not_configured_is_an_algorithm_that_is_not_accepted() 
 #[tokio::test]
 async fn a_private_authority_is_trusted_by_ssl_cert_file_and_no_other() {
     const NAME: &str = "keys::a_private_authority_is_trusted_by_ssl_cert_file_and_no_other";
-    const FILES: [&str; 3] = ["ca.pem", "cert.der", "key.der"];
+    const FILES: [&str; 4] = ["ca.pem", "cert.der", "key.der", "elsewhere.der"];
     if let Some(directory) = alone::variable("SSL_CERT_FILE") {
         let directory = Path::new(&directory).parent().unwrap();
-        let [_, certificate, key] = FILES.map(|file| fs::read(directory.join(file)).unwrap());
-        return trusts_only(&certificate, &key).await;
+        let [_, certificate, key, elsewhere] =
+            FILES.map(|file| fs::read(directory.join(file)).unwrap());
+        return trusts_only([&certificate, &elsewhere], &key).await;
     }
     let directory = env::temp_dir().join(format!("user-service-authority-{}", std::process::id()));
     fs::create_dir_all(&directory).unwrap();
     let authority = authority();
-    let (certificate, key) = leaf(&authority);
-    for (file, content) in FILES.iter().zip([authority.pem().into(), certificate, key]) {
+    let key = KeyPair::generate().unwrap();
+    let (here, elsewhere) =
+        (leaf(&authority, &key, "127.0.0.1"), leaf(&authority, &key, "other.example"));
+    let contents = [authority.pem().into(), here, key.serialize_der(), elsewhere];
+    for (file, content) in FILES.iter().zip(contents) {
         fs::write(directory.join(file), content).unwrap();
     }
     let authorities = directory.join("ca.pem");
@@ -441,17 +469,25 @@ async fn a_private_authority_is_trusted_by_ssl_cert_file_and_no_other() {
     fs::remove_dir_all(&directory).unwrap();
 }
 
-async fn trusts_only(certificate: &[u8], key: &[u8]) {
+async fn trusts_only([here, elsewhere]: [&[u8]; 2], key: &[u8]) {
     let issuer = Issuer::new();
-    let trusted = KeyServer::start_tls(issuer.jwks(), acceptor(certificate, key)).await;
-    let auth_of = |server: &KeyServer| auth(settings(&issuer, server), &Clock::system());
-    assert_eq!(auth_of(&trusted).fetch_keys().await.unwrap(), 3);
+    let fetch = async |server: &KeyServer| {
+        auth(settings(&issuer, server), &Clock::system()).fetch_keys().await
+    };
+    let trusted = KeyServer::start_tls(issuer.jwks(), acceptor(here, key)).await;
+    assert_eq!(fetch(&trusted).await.unwrap(), 3);
 
-    let (certificate, key) = leaf(&authority());
-    let stranger = KeyServer::start_tls(issuer.jwks(), acceptor(&certificate, &key)).await;
-    let error = auth_of(&stranger).fetch_keys().await.unwrap_err();
-    assert!(error.to_string().contains("certificate"), "{error}");
-    assert_eq!(stranger.requests(), 0);
+    let stranger_key = KeyPair::generate().unwrap();
+    let stranger = leaf(&authority(), &stranger_key, "127.0.0.1");
+    for (who, certificate, key) in [
+        ("a stranger's authority", stranger.as_slice(), stranger_key.serialize_der().as_slice()),
+        ("RFC 7515, 8: a certificate of another host", elsewhere, key),
+    ] {
+        let server = KeyServer::start_tls(issuer.jwks(), acceptor(certificate, key)).await;
+        let error = fetch(&server).await.expect_err(who);
+        assert!(error.to_string().contains("certificate"), "{who}: {error}");
+        assert_eq!(server.requests(), 0, "{who}");
+    }
 }
 
 fn authority() -> CertifiedIssuer<'static, KeyPair> {
@@ -460,11 +496,10 @@ fn authority() -> CertifiedIssuer<'static, KeyPair> {
     CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap()
 }
 
-fn leaf(authority: &CertifiedIssuer<'static, KeyPair>) -> (Vec<u8>, Vec<u8>) {
-    let key = KeyPair::generate().unwrap();
-    let params = CertificateParams::new(vec!["127.0.0.1".to_owned()]).unwrap();
-    let certificate = params.signed_by(&key, authority).unwrap();
-    (certificate.der().to_vec(), key.serialize_der())
+/// A certificate for this host.
+fn leaf(authority: &CertifiedIssuer<'static, KeyPair>, key: &KeyPair, host: &str) -> Vec<u8> {
+    let params = CertificateParams::new(vec![host.to_owned()]).unwrap();
+    params.signed_by(key, authority).unwrap().der().to_vec()
 }
 
 fn acceptor(certificate: &[u8], key: &[u8]) -> TlsAcceptor {

@@ -9,5 +9,6 @@ mod cache;
 mod guard;
 mod keys;
 mod properties;
+mod rfc_examples;
 mod rfcs;
 mod tokens;
