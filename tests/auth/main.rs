@@ -7,6 +7,8 @@ mod support;
 
 mod cache;
 mod guard;
+mod https;
+mod key_set;
 mod keys;
 mod properties;
 mod rfc_examples;

@@ -1,5 +1,5 @@
 //! What the RFCs demand of whoever verifies a token, section by section. What they demand of keys is
-//! in `keys.rs`, their own examples are in `rfc_examples.rs`.
+//! in `key_set.rs`, their own examples are in `rfc_examples.rs`.
 
 use aws_lc_rs::{
     rand::SystemRandom,

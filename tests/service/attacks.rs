@@ -97,7 +97,7 @@ pub fn attacks(target: &Target) -> Vec<Attack> {
 /// An issuer, and where its keys are.
 pub struct Project {
     pub issuer: Arc<Issuer>,
-    keys: KeyServer,
+    pub keys: KeyServer,
 }
 
 impl Project {

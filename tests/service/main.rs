@@ -9,6 +9,7 @@ mod cors;
 mod coverage;
 mod foreign;
 mod grpcurl;
+mod issuer;
 mod name;
 mod outage;
 mod pages;
