@@ -1,7 +1,8 @@
 //! What the verification of a token costs, each figure beside its limit:
 //! `name ratio limit pass|FAIL`. Fails when a limit is missed.
 
-#[path = "../tests/auth_support/mod.rs"]
+#[path = "../tests/auth/support/mod.rs"]
+#[expect(dead_code, reason = "the tests use the rest")]
 mod auth_support;
 mod figure;
 

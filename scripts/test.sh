@@ -38,6 +38,7 @@ install_node || exit 1
 install_buf || exit 1
 install_pgbouncer || exit 1
 examples/python/install.sh || exit 1
+install_foreign_issuers || exit 1
 
 step 'Rust: unit, integration and documentation tests' cargo test --workspace --no-fail-fast
 step 'supabase-js against the Auth stand-in' dev/tests/supabase-js.sh

@@ -64,6 +64,14 @@ python_install() {
   cp "$2" "$place/requirements.txt"
 }
 
+# Issuers of tokens that others wrote: PyJWT, and from npm jose and Supabase's command line.
+install_foreign_issuers() {
+  python_install pyjwt tests/foreign/requirements.txt || return
+  local lock=package-lock.json
+  [ tests/foreign/node_modules/.$lock -nt tests/foreign/$lock ] ||
+    npm ci --prefix tests/foreign --no-fund --no-audit --loglevel=error
+}
+
 # As many ports that are free at the moment as there are names, each exported under its name.
 export_free_ports() {
   local numbers

@@ -1,7 +1,8 @@
 //! `user-service check`: the binary itself, against real databases and key addresses, right and
 //! wrong.
 
-#[path = "../auth_support/mod.rs"]
+#[path = "../auth/support/mod.rs"]
+#[expect(dead_code, reason = "these tests sign tokens and publish keys, no more")]
 mod auth_support;
 mod caller;
 mod connection;

@@ -1,4 +1,4 @@
-//! The database gone and back, the issuer down, a shutdown with calls in flight.
+//! The database gone and back, a shutdown with calls in flight.
 
 use std::time::Duration;
 

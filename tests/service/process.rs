@@ -2,10 +2,16 @@
 
 use std::{
     process::{Output, Stdio},
+    sync::Arc,
     time::Duration,
 };
 
-use crate::support::{GET_NAME, UPDATE_NAME, WIRES, client::Client, eventually};
+use crate::{
+    attacks::{Attack, Project, Target, attacks},
+    auth_support::issuer::{ISSUER, USER},
+    support::{GET_NAME, UPDATE_NAME, WIRES, client::Client, eventually},
+};
+use aws_lc_rs::digest;
 use dev::auth::{Auth, Keys};
 use http::Method;
 use regex::Regex;
@@ -13,8 +19,10 @@ use serde_json::json;
 use tokio::{
     io::AsyncReadExt as _,
     process::{Child, Command},
+    task::JoinHandle,
     time::timeout,
 };
+use tonic::Code;
 
 fn binary() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_user-service"));
@@ -80,32 +88,52 @@ struct Running {
     admin: Client,
     auth: Auth,
     child: Child,
+    /// Read while the process runs: a full pipe would stop it.
+    log: JoinHandle<String>,
     _database: dev::testing::Database,
 }
 
 async fn running() -> Running {
+    running_with(&[]).await
+}
+
+/// The same with these settings.
+async fn running_with(settings: &[(&str, String)]) -> Running {
     let database = crate::support::database().await;
     let keys = Keys::generate().expect("keys");
     let auth =
         Auth::start(database.config("supabase_auth_admin"), 0, keys).await.expect("an issuer");
     let [port, admin] = dev_ports();
-    let child = binary()
+    let mut child = binary()
         .env("RUST_LOG", "trace")
         .env("LOG_FORMAT", "json")
         .env("DATABASE_URL", database.url("postgres"))
         .env("SUPABASE_URL", auth.url())
         .env("LISTEN_ADDR", format!("127.0.0.1:{port}"))
         .env("ADMIN_ADDR", format!("127.0.0.1:{admin}"))
+        .envs(settings.iter().map(|(name, value)| (name, value)))
         .spawn()
         .expect("a process");
+    let mut pipe = child.stderr.take().expect("a pipe");
+    let log = tokio::spawn(async move {
+        let mut text = String::new();
+        pipe.read_to_string(&mut text).await.expect("the log");
+        text
+    });
     let client =
         |port| Client::new(format!("http://127.0.0.1:{port}"), crate::support::descriptors());
     eventually("the port is open", async || {
         tokio::net::TcpStream::connect(("127.0.0.1", port)).await.is_ok()
     })
     .await;
-    let running =
-        Running { client: client(port), admin: client(admin), auth, child, _database: database };
+    let running = Running {
+        client: client(port),
+        admin: client(admin),
+        auth,
+        child,
+        log,
+        _database: database,
+    };
     eventually("the service is ready", async || {
         running.client.http(Method::GET, "/readyz", &[], "").await.status == 200
     })
@@ -123,7 +151,7 @@ fn dev_ports() -> [u16; 2] {
 
 #[tokio::test]
 async fn no_token_name_or_address_is_in_the_log_however_much_is_logged() {
-    let mut running = running().await;
+    let running = running().await;
     let data = json!({"full_name": "Ada Lovelace"});
     let ada = running.auth.sign_up("ada@example.com", "password", data).await.expect("a session");
     let bearer = format!("Bearer {}", ada.access_token);
@@ -141,7 +169,7 @@ async fn no_token_name_or_address_is_in_the_log_however_much_is_logged() {
         let forged = [("authorization", forged.as_str())];
         running.client.call(wire, GET_NAME, &forged, json!({})).await;
     }
-    let text = stop(&mut running.child).await;
+    let text = stop(running).await;
 
     let user = ada.user_id().to_string();
     assert!(text.contains(&user) && text.contains("user.v1.UserService/GetName"), "{text}");
@@ -158,18 +186,55 @@ async fn no_token_name_or_address_is_in_the_log_however_much_is_logged() {
     }
 }
 
+#[tokio::test]
+async fn a_refused_token_is_logged_by_a_short_hash_and_by_nothing_else() {
+    let project = Project::start().await;
+    let running = running_with(&project.settings()).await;
+    let target = Target::now(Arc::clone(&project.issuer), USER);
+    let mut refused: Vec<Attack> = attacks(&target);
+    refused.retain(|attack| attack.reason.is_some());
+    for Attack { defect, authorization, .. } in &refused {
+        let headers: Vec<_> =
+            authorization.iter().map(|it| ("authorization", it.as_str())).collect();
+        for wire in WIRES {
+            let answer = running.client.call(wire, GET_NAME, &headers, json!({})).await;
+            assert_eq!(answer.code, Code::Unauthenticated, "{defect}");
+        }
+    }
+    let log = stop(running).await;
+
+    let is_of_no_word = |char: char| !char.is_ascii_alphanumeric() && !"-_+=".contains(char);
+    for attack in &refused {
+        for value in &attack.authorization {
+            for part in value.split(is_of_no_word).filter(|part| part.len() >= 12) {
+                assert!(!log.contains(part), "{}: {part} is in the log", attack.defect);
+            }
+        }
+        let hash = attack.token().map(|token| {
+            let hash = digest::digest(&digest::SHA256, token.as_bytes());
+            hash.as_ref()[..4].iter().map(|byte| format!("{byte:02x}")).collect::<String>()
+        });
+        let (Some(hash), Some(reason)) = (hash, attack.reason) else { continue };
+        let is_of_this = |line: &&str| {
+            line.contains(&format!("token {hash}: ")) && line.contains(reason.as_str())
+        };
+        let lines = log.lines().filter(is_of_this).count();
+        assert_eq!(lines, WIRES.len(), "{}: token {hash}, once a call", attack.defect);
+    }
+    let claims = [ISSUER, "someone@example.com", "Some One", "../../dev/null", "logout+jwt"];
+    for text in claims {
+        assert!(!log.contains(text), "{text} is in the log");
+    }
+}
+
 /// Sends SIGTERM, and returns the log when the process has ended well.
-async fn stop(child: &mut Child) -> String {
-    let pid = child.id().expect("a running process").to_string();
+async fn stop(mut running: Running) -> String {
+    let pid = running.child.id().expect("a running process").to_string();
     let killed = Command::new("kill").args(["-TERM", &pid]).status().await.expect("kill");
     assert!(killed.success());
-    let mut log = child.stderr.take().expect("a pipe");
-    let mut text = String::new();
-    let ended = timeout(Duration::from_secs(20), async {
-        log.read_to_string(&mut text).await.expect("the log");
-        child.wait().await.expect("an end")
-    });
-    assert_eq!(ended.await.expect("in time").code(), Some(0), "{text}");
+    let ended = timeout(Duration::from_secs(20), running.child.wait()).await.expect("in time");
+    let text = running.log.await.expect("a log");
+    assert_eq!(ended.expect("an end").code(), Some(0), "{text}");
     text
 }
 

@@ -68,14 +68,27 @@ impl Service {
 
     /// With these settings over the defaults.
     pub async fn with(settings: &[(&str, &str)]) -> Self {
+        let service = Self::begin(settings).await;
+        service.ready().await;
+        service
+    }
+
+    /// The same, without waiting until it is ready.
+    pub async fn begin(settings: &[(&str, &str)]) -> Self {
         let database = database().await;
         let (url, auth) = (database.url("postgres"), database.config("supabase_auth_admin"));
-        let service = Self::on(url, auth, settings).await;
+        let service = Self::begin_on(url, auth, settings).await;
         Self { database: Some(database), ..service }
     }
 
     /// In a database that the test keeps: reached by this URL, by the issuer as `auth` says.
     pub async fn on(url: String, auth: Config, settings: &[(&str, &str)]) -> Self {
+        let service = Self::begin_on(url, auth, settings).await;
+        service.ready().await;
+        service
+    }
+
+    async fn begin_on(url: String, auth: Config, settings: &[(&str, &str)]) -> Self {
         let keys = Keys::generate().expect("keys");
         let auth = Auth::start(auth, 0, keys).await;
         let auth = auth.expect("an issuer");
@@ -102,9 +115,7 @@ impl Service {
             async move { serve::run(config, listener, Some(admin), shutdown.cancelled()).await }
         });
         let serving = Serving { shutdown, task: Some(serving) };
-        let service = Self { client, admin: of_admin, address, auth, database: None, serving };
-        service.ready().await;
-        service
+        Self { client, admin: of_admin, address, auth, database: None, serving }
     }
 
     /// The test's own database.

@@ -22,6 +22,16 @@ pub enum Wire {
     Json,
 }
 
+impl Wire {
+    /// The version of HTTP that a call goes over when a test does not care.
+    fn version(self) -> Version {
+        match self {
+            Self::Grpc => Version::HTTP_2,
+            Self::GrpcWeb | Self::Json => Version::HTTP_11,
+        }
+    }
+}
+
 pub const WIRES: [Wire; 3] = [Wire::Grpc, Wire::GrpcWeb, Wire::Json];
 
 /// How a call ended, whatever the wire.
@@ -112,19 +122,28 @@ impl Client {
         headers: &[(&str, &str)],
         message: Value,
     ) -> Answer {
+        self.call_over(wire, wire.version(), path, headers, message).await
+    }
+
+    /// The same over this version of HTTP.
+    pub async fn call_over(
+        &self,
+        wire: Wire,
+        version: Version,
+        path: &str,
+        headers: &[(&str, &str)],
+        message: Value,
+    ) -> Answer {
         let method = self.method(path);
-        match wire {
-            Wire::Json => {
-                let body = message.to_string();
-                json_answer(self.http(Method::POST, path, headers, body).await)
-            }
-            Wire::Grpc | Wire::GrpcWeb => {
-                let message = DynamicMessage::deserialize(method.input(), message)
-                    .expect("a message of the RPC's type");
-                let body = frame(&message.encode_to_vec());
-                self.framed(wire, &method, path, headers, body).await
-            }
+        if wire == Wire::Json {
+            let all = [headers, &[("content-type", "application/json")]].concat();
+            let body = message.to_string().into();
+            return json_answer(self.send(version, Method::POST, path, &all, body).await);
         }
+        let message = DynamicMessage::deserialize(method.input(), message)
+            .expect("a message of the RPC's type");
+        let body = frame(&message.encode_to_vec());
+        self.framed_over(wire, version, &method, path, headers, body).await
     }
 
     /// Calls an RPC with a body that is already framed, however badly.
@@ -136,9 +155,21 @@ impl Client {
         headers: &[(&str, &str)],
         body: Bytes,
     ) -> Answer {
-        let (version, content_type) = match wire {
-            Wire::Grpc => (Version::HTTP_2, "application/grpc"),
-            _ => (Version::HTTP_11, "application/grpc-web+proto"),
+        self.framed_over(wire, wire.version(), method, path, headers, body).await
+    }
+
+    async fn framed_over(
+        &self,
+        wire: Wire,
+        version: Version,
+        method: &MethodDescriptor,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: Bytes,
+    ) -> Answer {
+        let content_type = match wire {
+            Wire::Grpc => "application/grpc",
+            _ => "application/grpc-web+proto",
         };
         let mut all = vec![("content-type", content_type), ("te", "trailers")];
         all.extend_from_slice(headers);

@@ -136,10 +136,11 @@ pub fn rsa_jwk(key: &rsa::KeyPair) -> Value {
     json!({"kty": "RSA", "kid": "rsa", "n": encode(&public.n), "e": encode(&public.e)})
 }
 
+/// A secret as Supabase makes them: text.
 pub fn random_secret() -> Vec<u8> {
-    let mut secret = vec![0; 32];
+    let mut secret = [0; 48];
     rand::fill(&mut secret).unwrap();
-    secret
+    encode(&secret).into_bytes()
 }
 
 pub fn hs256_signature(secret: &[u8], message: &[u8]) -> Vec<u8> {

@@ -1,7 +1,5 @@
 //! The cache of verified tokens: never longer than allowed, never more than allowed.
 
-mod auth_support;
-
 use std::{fs, time::Duration};
 
 use user_service::{
@@ -9,8 +7,8 @@ use user_service::{
     error::Reason::{TokenExpired, TokenSignature},
 };
 
-use auth_support::{
-    NOW, Rig, accepted, auth,
+use crate::support::{
+    NOW, Rig, accepted, alone, auth,
     issuer::{Issuer, with},
     key_server::KeyServer,
     refusal, settings,
@@ -71,10 +69,13 @@ async fn without_a_cache_every_token_is_verified() {
     assert_eq!(rig.auth.counts().cache_hits(), 0);
 }
 
-/// A process of its own would be cleaner; a quiet one is close enough to tell megabytes apart.
+/// Measured by the memory of the process, so in one of its own.
 #[tokio::test]
 async fn distinct_tokens_take_no_more_memory_than_allowed() {
     const MIB: usize = 1024 * 1024;
+    if !alone::is() {
+        return alone::run("cache::distinct_tokens_take_no_more_memory_than_allowed", &[]);
+    }
     let issuer = Issuer::new();
     let server = KeyServer::start(issuer.jwks()).await;
     let bounded = Settings { cache_bytes: 8 * MIB, ..settings(&issuer, &server) };

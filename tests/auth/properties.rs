@@ -1,16 +1,14 @@
 //! What holds for every input, not only for those that somebody thought of.
 
-mod auth_support;
-
 use std::sync::LazyLock;
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use user_service::auth::{Auth, Clock, KeySet, Secret, Settings};
 
-use auth_support::{
+use crate::support::{
     NOW, auth, authorization, bearer,
-    issuer::{ISSUER, Issuer, USER, with},
+    issuer::{ISSUER, Issuer, USER, encode, with},
     refusal,
 };
 
@@ -61,7 +59,7 @@ proptest! {
 
     #[test]
     fn no_three_json_parts_are_accepted_unsigned(header in any_json(), payload in any_json()) {
-        let encode = |value: &Value| auth_support::issuer::encode(value.to_string().as_bytes());
+        let encode = |value: &Value| encode(value.to_string().as_bytes());
         let token = format!("{}.{}.{}", encode(&header), encode(&payload), encode(&payload));
         prop_assert!(AUTH.verify(&bearer(&token)).is_err());
     }

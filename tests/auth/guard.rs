@@ -1,11 +1,6 @@
 //! What a method requires, and whether the session stands: on all three wires, around a service
 //! with one method for each requirement.
 
-mod auth_support;
-#[path = "service/support/client.rs"]
-#[expect(dead_code, reason = "this test speaks plain calls only")]
-mod client;
-
 use std::{
     collections::BTreeSet,
     sync::{
@@ -36,11 +31,11 @@ use user_service::{
     wires::{Api, Options},
 };
 
-use auth_support::{
+use crate::client::{Answer, Client, WIRES, Wire};
+use crate::support::{
     NOW,
     issuer::{ISSUER, Issuer, SESSION, USER, with, without},
 };
-use client::{Answer, Client, WIRES, Wire};
 
 /// Tells each caller who they are.
 struct Gate;
