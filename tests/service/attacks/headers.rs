@@ -26,6 +26,7 @@ pub fn rows(target: &Target) -> Vec<(&'static str, Vec<String>, Option<Reason>)>
         ("nothing in it", one(""), AuthorizationMalformed),
         ("the token alone", one(token), AuthorizationMalformed),
         ("the scheme alone", one("Bearer"), AuthorizationMalformed),
+        ("the scheme and a space", one("Bearer "), AuthorizationMalformed),
         ("no space", one(&format!("Bearer{token}")), AuthorizationMalformed),
         ("another scheme", one(&format!("Basic {token}")), AuthorizationMalformed),
         ("a longer scheme", one(&format!("BearerX {token}")), AuthorizationMalformed),
