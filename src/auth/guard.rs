@@ -2,7 +2,6 @@
 
 use std::{
     convert::Infallible,
-    mem,
     task::{Context, Poll},
 };
 
@@ -11,7 +10,10 @@ use http::{Request, Response};
 use tonic::{Status, body::Body, server::NamedService, service::interceptor::InterceptedService};
 use tower::Service;
 
-use crate::error::{Error, Reason};
+use crate::{
+    error::{Error, Reason},
+    wires::take,
+};
 
 use super::{Auth, AuthInterceptor, Caller, Sessions};
 
@@ -60,9 +62,7 @@ where
             return Either::Left(self.inner.call(request));
         }
         let (caller, sessions) = (caller.clone(), self.sessions.clone());
-        // The clone stays for the next call; the one that is ready goes with this one.
-        let clone = self.inner.clone();
-        let mut inner = mem::replace(&mut self.inner, clone);
+        let mut inner = take(&mut self.inner);
         Either::Right(
             async move {
                 match sessions.check(&caller).await {

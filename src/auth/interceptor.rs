@@ -11,7 +11,7 @@ use tracing::{Span, field};
 
 use crate::{
     error::{Error, Reason},
-    wires::{Call, Deadline},
+    wires::Call,
 };
 
 use super::{Auth, Caller, Role};
@@ -23,13 +23,13 @@ pub struct AuthInterceptor(pub(super) Auth);
 impl Interceptor for AuthInterceptor {
     fn call(&mut self, mut request: Request<()>) -> Result<Request<()>, Status> {
         let extensions = request.extensions();
-        let (Some(call), Some(Deadline(deadline))) =
-            (extensions.get::<Call>(), extensions.get::<Deadline>())
+        let call = extensions.get::<Call>();
+        let Some((call, deadline)) = call.and_then(|call| call.deadline().map(|at| (call, at)))
         else {
             let cause = "the guard stands outside the layers that decide RPC and deadline";
             return Err(Error::new(Reason::Internal).because(cause).into());
         };
-        let caller = self.0.authenticate(call.path(), request.metadata().as_ref(), *deadline)?;
+        let caller = self.0.authenticate(call.path(), request.metadata().as_ref(), deadline)?;
         if let Some(id) = caller.id() {
             Span::current().record("user", field::display(id));
         }

@@ -28,11 +28,13 @@ impl Wire {
     }
 }
 
-/// The wire and the RPC of a request, as decided in the one place that decides.
+/// The wire and the RPC of a request, as decided in the one place that decides; from the deadline
+/// step inward, the deadline too.
 #[derive(Clone, Debug)]
 pub struct Call {
     wire: Wire,
     rpc: Arc<Rpc>,
+    deadline: Option<Instant>,
 }
 
 /// An RPC, and what of its descriptor every call asks for.
@@ -62,7 +64,7 @@ impl Rpc {
 
 impl Call {
     pub(super) fn new(wire: Wire, rpc: &Arc<Rpc>) -> Self {
-        Self { wire, rpc: Arc::clone(rpc) }
+        Self { wire, rpc: Arc::clone(rpc), deadline: None }
     }
 
     /// The protocol that the client speaks.
@@ -73,6 +75,17 @@ impl Call {
     /// The RPC's descriptor.
     pub fn method(&self) -> &MethodDescriptor {
         &self.rpc.method
+    }
+
+    /// When the answer is no longer wanted; `None` outside the deadline step. A stream for which the
+    /// client set no deadline has one so far away that it never matters.
+    pub fn deadline(&self) -> Option<Instant> {
+        self.deadline
+    }
+
+    /// Sets the deadline.
+    pub(super) fn bound(&mut self, deadline: Instant) {
+        self.deadline = Some(deadline);
     }
 
     /// Whether the request is exactly one message.
@@ -90,12 +103,6 @@ impl Call {
         &self.rpc.path
     }
 }
-
-/// When the answer to a call is no longer wanted. Put into the request by the deadline layer.
-///
-/// A stream for which the client set no deadline has one so far away that it never matters.
-#[derive(Clone, Copy, Debug)]
-pub struct Deadline(pub Instant);
 
 /// How a call ended.
 #[derive(Clone, Debug)]

@@ -13,7 +13,7 @@ use std::{
 
 use bytes::Bytes;
 use futures_util::future::Either;
-use http::{HeaderMap, Request, Response};
+use http::{HeaderMap, HeaderName, Request, Response};
 use http_body::{Body as _, Frame};
 use pin_project_lite::pin_project;
 use tokio::{
@@ -24,7 +24,7 @@ use tokio_util::task::AbortOnDropHandle;
 use tonic::{Status, body::Body};
 
 use super::{
-    call::{Call, Deadline},
+    call::Call,
     reason::{Domain, Reason, Refusal},
     status,
     step::{Answer, Inner, Leave, MaybeAtOnce, Step, Then, at_once, wrap},
@@ -32,6 +32,8 @@ use super::{
 
 /// So far away that it never matters.
 const NEVER: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+
+const GRPC_TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
 
 /// The step that bounds calls: see [`Api::deadline`](super::Api::deadline).
 #[derive(Clone, Debug)]
@@ -59,13 +61,16 @@ impl Step for DeadlineStep {
             Ok(asked) => asked,
             Err(refusal) => return at_once(self.domain.status(refusal).into_http()),
         };
-        let streams = request.extensions().get().is_some_and(Call::streams);
+        let mut call = request.extensions_mut().get_mut::<Call>();
+        let streams = call.as_deref().is_some_and(Call::streams);
 
         let asked = asked.map(|asked| now + asked.min(NEVER));
         let limit = now + self.limit.min(NEVER);
         let first = asked.map_or(limit, |asked| asked.min(limit));
         let whole = if streams { asked.unwrap_or(now + NEVER) } else { first };
-        request.extensions_mut().insert(Deadline(whole));
+        if let Some(call) = &mut call {
+            call.bound(whole);
+        }
 
         let stream = streams.then_some(StreamBounds { first, whole, cut: asked.is_some() });
         let bounds = Bounds { stream, domain: self.domain };
@@ -242,7 +247,7 @@ impl http_body::Body for Cut {
 fn grpc_timeout(headers: &HeaderMap) -> Result<Option<Duration>, Refusal> {
     const MALFORMED: Refusal =
         Refusal::saying(Reason::RequestMalformed, "the grpc-timeout header is malformed");
-    let mut values = headers.get_all("grpc-timeout").iter();
+    let mut values = headers.get_all(GRPC_TIMEOUT).iter();
     let Some(value) = values.next() else { return Ok(None) };
     if values.next().is_some() {
         return Err(MALFORMED);

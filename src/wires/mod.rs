@@ -47,7 +47,7 @@ mod values;
 pub use answer::http_status;
 pub use api::{Api, Options, StartError};
 pub use binding::{Binding, HTTP_BODY, RequestBody};
-pub use call::{Call, Deadline, Outcome, Record, Wire};
+pub use call::{Call, Outcome, Record, Wire};
 pub use deadline::DeadlineStep;
 pub use decide::DecideStep;
 pub use framing::FramingStep;

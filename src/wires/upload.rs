@@ -112,8 +112,8 @@ impl http_body::Body for Upload {
 
 impl Drop for Upload {
     fn drop(&mut self) {
-        if !self.is_end_stream()
-            && let (Some(body), Some(unread)) = (self.inner.take(), self.unread.take())
+        if let (Some(unread), Some(body)) = (self.unread.take(), self.inner.take())
+            && !body.is_end_stream()
         {
             // Nobody waits any more where the whole call is gone: then the connection is, too.
             let _ = unread.send(body);

@@ -12,7 +12,7 @@ use test_protos::conformance::v1::{
 };
 use tokio::time::{Instant, sleep};
 use tonic::{Code, Request, Response, Status, Streaming, metadata::MetadataMap};
-use user_service::wires::Deadline;
+use user_service::wires::Call;
 
 use crate::trailers::Trailers;
 
@@ -226,8 +226,8 @@ fn request_info<T>(request: &Request<T>) -> RequestInfo {
     let request_headers =
         headers.keys().map(|name| Header { name: name.to_string(), value: values(name) }).collect();
     // The stack's own: it is there even where the client set none.
-    let deadline: &Deadline = request.extensions().get().expect("a deadline");
-    let left = deadline.0.saturating_duration_since(Instant::now()).as_millis();
+    let deadline = request.extensions().get().and_then(Call::deadline).expect("a deadline");
+    let left = deadline.saturating_duration_since(Instant::now()).as_millis();
     let timeout_ms =
         headers.contains_key("grpc-timeout").then(|| i64::try_from(left).expect("milliseconds"));
     RequestInfo { request_headers, timeout_ms, requests: Vec::new() }
