@@ -1,25 +1,16 @@
 //! What the descriptors say, read once at the start.
 
-use std::{collections::HashMap, fmt, sync::Arc, time::Duration};
+use std::{collections::HashMap, fmt, sync::Arc};
 
 use http::{HeaderName, Method};
 use prost_reflect::{DescriptorPool, ExtensionDescriptor, MethodDescriptor};
 
 use super::{
     binding::Binding,
-    call::{Call, Rpc},
-    deadline::DeadlineStep,
-    decide::DecideStep,
-    framing::FramingStep,
-    outcome::OutcomeStep,
-    panic_guard::PanicGuardStep,
+    call::Rpc,
     reason::Domain,
     router::{Router, taken},
-    shed::ShedStep,
-    step::StepLayer,
     template::Template,
-    translate::TranslateStep,
-    upload::UploadStep,
     values,
 };
 
@@ -147,50 +138,6 @@ impl Api {
         methods.sort_by(|a, b| a.as_str().cmp(b.as_str()));
         methods.dedup();
         methods
-    }
-
-    /// Sees uploads that are cut short for what they are, and reads what an early answer leaves
-    /// unread, or says that the connection closes.
-    pub fn upload(&self) -> StepLayer<UploadStep> {
-        StepLayer(UploadStep::new(self.0.domain))
-    }
-
-    /// Decides which wire and which RPC a request is, and refuses what is neither.
-    pub fn decide(&self) -> StepLayer<DecideStep> {
-        StepLayer(DecideStep::new(self.clone()))
-    }
-
-    /// Turns JSON and gRPC-Web into gRPC, and answers back.
-    pub fn translate(&self) -> StepLayer<TranslateStep> {
-        StepLayer(TranslateStep::new(self.clone()))
-    }
-
-    /// Notes how a call ended in its [`Record`](super::Record), and gives a status that says no
-    /// reason, one of tonic's own, the `ErrorInfo` that every error has.
-    pub fn outcome(&self) -> StepLayer<OutcomeStep> {
-        StepLayer(OutcomeStep::new(self.0.domain))
-    }
-
-    /// Refuses calls beyond this many at once. A unary call holds its place until its handler has
-    /// answered, a stream until its end. Exempt calls neither count nor are refused.
-    pub fn shed(&self, max_calls: usize, exempt: fn(&Call) -> bool) -> StepLayer<ShedStep> {
-        StepLayer(ShedStep::new(max_calls, exempt, self.0.domain))
-    }
-
-    /// Bounds unary calls and the wait for a stream's first message; `grpc-timeout` shortens that,
-    /// and bounds a whole stream.
-    pub fn deadline(&self, limit: Duration) -> StepLayer<DeadlineStep> {
-        StepLayer(DeadlineStep::new(limit, self.0.domain))
-    }
-
-    /// Checks number and size of request messages.
-    pub fn framing(&self) -> StepLayer<FramingStep> {
-        StepLayer(FramingStep::new(self.max_message_bytes(), self.0.domain))
-    }
-
-    /// Answers INTERNAL where a handler, or the stream it returned, panics.
-    pub fn panic_guard(&self) -> StepLayer<PanicGuardStep> {
-        StepLayer(PanicGuardStep::new(self.0.domain))
     }
 
     pub(super) fn rpc(&self, path: &str) -> Option<&Arc<Rpc>> {

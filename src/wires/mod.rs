@@ -29,6 +29,7 @@ mod floats;
 mod frames;
 mod framing;
 mod json;
+mod layers;
 mod outcome;
 mod panic_guard;
 mod reason;
