@@ -2,7 +2,8 @@
 # Tests the web part: the client package, then the page in a real browser against the real service,
 # a real PostgreSQL and the stand-in for Supabase Auth. Installs what is missing, picks free ports,
 # leaves nothing running. Each runner ends with its counts: `# pass N`, `# fail N`, `# skipped N`.
-# Arguments go to the browser tests: web/test.sh --test-name-pattern=offline
+# With arguments, only the browser tests run, and the arguments are Node's:
+# web/test.sh --test-name-pattern offline
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/tools.sh
@@ -37,6 +38,6 @@ npm run --prefix web --silent build
 npm run --prefix web --silent check
 
 status=0
-npm test --prefix web --silent || status=$?
+[ $# -gt 0 ] || npm test --prefix web --silent || status=$?
 (cd web && node --test --test-reporter=spec "$@" e2e/suite.ts) || status=$?
 exit "$status"

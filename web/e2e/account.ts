@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { test } from "node:test";
 import { newUser, signIn, visitor } from "./browser.ts";
+import { test, testAlone } from "./lanes.ts";
 import { shoot } from "./shots.ts";
 import { service, sql } from "./stack.ts";
 
@@ -14,7 +14,7 @@ test("the name is read on the server and again in the browser", async (t) => {
   await shoot(page, "Account");
 });
 
-test("while the service thinks, the page shows where the name will be", async (t) => {
+testAlone("while the service thinks, the page shows where the name will be", async (t) => {
   const user = await newUser("Ada Lovelace");
   const page = await visitor(t);
   await signIn(page, user);
@@ -111,7 +111,7 @@ test("an account without a profile is told so", async (t) => {
   const user = await newUser("Ada Lovelace");
   const page = await visitor(t);
   await signIn(page, user);
-  sql(`delete from public.users where id = '${user.id}'`);
+  await sql(`delete from public.users where id = '${user.id}'`);
   await page.reload();
   await page.getByText("USER_NOT_FOUND").waitFor();
   await page.getByRole("alert").filter({ hasText: "You have no profile yet" }).waitFor();

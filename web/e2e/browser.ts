@@ -4,6 +4,7 @@ import type { TestContext } from "node:test";
 import { combineChunks, createChunks, createServerClient, stringFromBase64URL, stringToBase64URL } from "@supabase/ssr";
 import { createClient } from "@supabase/supabase-js";
 import { type Browser, type BrowserContext, type BrowserContextOptions, chromium, type Page } from "playwright-core";
+import { placeOf } from "./lanes.ts";
 import { pageUrl, serviceUrl } from "./stack.ts";
 
 export const supabaseUrl = process.env["NEXT_PUBLIC_SUPABASE_URL"] ?? "";
@@ -12,6 +13,12 @@ export const PASSWORD = "correct horse";
 const SESSION_COOKIE = /^(sb-.+-auth-token)(\.\d+)?$/;
 
 let browser: Browser;
+const places = new WeakMap<BrowserContext, number>();
+
+/** Where the test of this page stands among all. */
+export function placeOfTest(page: Page): number {
+  return places.get(page.context()) ?? -1;
+}
 
 export async function launch(): Promise<void> {
   browser = await chromium.launch({
@@ -44,6 +51,7 @@ export async function close(): Promise<void> {
  */
 export async function visitor(t: TestContext, options: BrowserContextOptions = {}): Promise<Page> {
   const context = await browser.newContext({ baseURL: pageUrl, viewport: { width: 1280, height: 800 }, ...options });
+  places.set(context, placeOf(t.name));
   context.setDefaultTimeout(10_000);
   const complaints: string[] = [];
   const allowed = [options.baseURL ?? pageUrl, serviceUrl, supabaseUrl].map((url) => new URL(url).origin);
@@ -79,7 +87,7 @@ export async function newUser(fullName?: string): Promise<User> {
 }
 
 /** Fills in the sign-in page, as a user does. */
-export async function fillIn(page: Page, { email }: User, password = PASSWORD): Promise<void> {
+export async function fillIn(page: Page, { email }: Pick<User, "email">, password = PASSWORD): Promise<void> {
   await page.getByLabel("E-mail").fill(email);
   await page.getByLabel("Password", { exact: true }).fill(password);
   await page.getByRole("button", { name: "Sign in" }).click();

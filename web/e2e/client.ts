@@ -1,9 +1,9 @@
 /** The client package in Node, as a server would use it, against the real service. */
 import assert from "node:assert/strict";
-import { test } from "node:test";
 import { createClient } from "@supabase/supabase-js";
 import { Code, ConnectError, createUserServiceClient, fieldViolations, isReason, isUnreachable } from "@user-service/client";
 import { newUser, PASSWORD, supabaseKey, supabaseUrl } from "./browser.ts";
+import { test, testAlone } from "./lanes.ts";
 import { service, serviceUrl } from "./stack.ts";
 
 async function session(fullName?: string) {
@@ -64,7 +64,7 @@ test("a refused token is refreshed once, for all calls that it was refused to", 
   assert.equal(refreshes, 1);
 });
 
-test("a deadline and an abort end a call that the service does not answer", async () => {
+testAlone("a deadline and an abort end a call that the service does not answer", async () => {
   const { access_token } = await session();
   const client = createUserServiceClient({ baseUrl: serviceUrl, getToken: () => access_token });
   service.pause();
@@ -76,7 +76,7 @@ test("a deadline and an abort end a call that the service does not answer", asyn
   }
 });
 
-test("a service that is down is unreachable, which is no answer", async () => {
+testAlone("a service that is down is unreachable, which is no answer", async () => {
   const client = createUserServiceClient({ baseUrl: serviceUrl });
   await service.stop();
   try {

@@ -1,8 +1,8 @@
 /** Swagger UI, as the service itself serves it at `/docs`. */
 import assert from "node:assert/strict";
-import { test } from "node:test";
 import { createClient } from "@supabase/supabase-js";
 import { newUser, PASSWORD, supabaseKey, supabaseUrl, visitor } from "./browser.ts";
+import { testElsewhere as test } from "./lanes.ts";
 import { stackUrl } from "./stack.ts";
 
 test("the service's docs authorize and execute", async (t) => {

@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { randomUUID } from "node:crypto";
 import { fillIn, newUser, PASSWORD, signIn, visitor } from "./browser.ts";
+import { test } from "./lanes.ts";
 import { shoot } from "./shots.ts";
+import { sql } from "./stack.ts";
 
 test("a stranger is sent to the sign-in page", async (t) => {
   const page = await visitor(t);
@@ -46,6 +48,28 @@ test("signing up leads to the account, with the name that was given", async (t) 
   await page.getByRole("button", { name: "Show password" }).click();
   assert.equal(await page.getByLabel("Password", { exact: true }).getAttribute("type"), "text");
   await page.getByRole("button", { name: "Create account" }).click();
+  await page.waitForURL("**/account");
+  await page.getByRole("heading", { name: "Katherine Johnson" }).waitFor();
+});
+
+test("where addresses are confirmed, signing up leads to the inbox, and the link there to the account", async (t) => {
+  const email = `${randomUUID().slice(0, 8)}@confirm.example.com`; // the stand-in confirms these
+  const page = await visitor(t);
+  await page.goto("/sign-up");
+  await page.getByLabel("Full name").fill("Katherine Johnson");
+  await page.getByLabel("E-mail").fill(email);
+  await page.getByLabel("Password", { exact: true }).fill(PASSWORD);
+  await page.getByRole("button", { name: "Create account" }).click();
+  await page.getByRole("heading", { name: "Check your inbox" }).waitFor();
+  await page.getByText(email).waitFor();
+  await shoot(page, "Check your inbox");
+
+  await page.getByRole("link", { name: "Sign in" }).click();
+  await fillIn(page, { email });
+  await page.getByRole("alert").filter({ hasText: "Your e-mail address is not confirmed yet." }).waitFor();
+
+  const token = await sql(`select confirmation_token from auth.users where email = '${email}'`);
+  await page.goto(`/auth/confirm?token_hash=${token}&type=email`);
   await page.waitForURL("**/account");
   await page.getByRole("heading", { name: "Katherine Johnson" }).waitFor();
 });

@@ -1,11 +1,11 @@
 /** The page that the service itself serves at `/`. */
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
-import { type TestContext, test } from "node:test";
+import type { TestContext } from "node:test";
 import type { Page } from "playwright-core";
 import { newUser, PASSWORD, type User, visitor } from "./browser.ts";
+import { testElsewhere as test } from "./lanes.ts";
 import { shoot } from "./shots.ts";
-import { stackUrl } from "./stack.ts";
+import { run, stackUrl } from "./stack.ts";
 
 async function open(t: TestContext): Promise<Page> {
   const page = await visitor(t, { baseURL: stackUrl });
@@ -37,7 +37,7 @@ async function call(page: Page, request?: object): Promise<{ code: string | null
 
 test("the service's page signs in and calls on both wires", async (t) => {
   const page = await open(t);
-  await shoot(page, "explorer");
+  await shoot(page, "Explorer");
   await signIn(page, await newUser("Ada Lovelace"));
   assert.match((await page.locator("#ends").textContent()) ?? "", /^ends in (1 h 0 min|59 min \d+ s)$/);
 
@@ -45,7 +45,7 @@ test("the service's page signs in and calls on both wires", async (t) => {
   const ada = { code: "OK", answer: { full_name: "Ada Lovelace" } };
   assert.deepEqual(await call(page), ada);
   assert.equal((await onWeb).headers()["content-type"], "application/grpc-web+proto");
-  await shoot(page, "explorer, answered");
+  await shoot(page, "Explorer, answered");
 
   await choose(page, "JSON");
   const inJson = page.waitForRequest("**/name");
@@ -67,7 +67,7 @@ test("the service's page shows the same error on both wires", async (t) => {
   assert.equal(await page.locator("#reason").textContent(), "FIELD_INVALID");
   await choose(page, "JSON");
   assert.deepEqual(await call(page, { full_name: "a\u0007" }), onWeb);
-  await shoot(page, "explorer, refused");
+  await shoot(page, "Explorer, refused");
 
   await page.getByLabel("Request", { exact: true }).fill("{");
   await page.getByText("The request is not valid JSON.").waitFor();
@@ -90,8 +90,8 @@ test("the commands of the service's page work as pasted", async (t) => {
   for (const name of ["curl", "grpcurl"]) {
     await page.getByRole("tab", { name, exact: true }).click();
     const command = (await page.locator(`#${name}`).textContent()) ?? "";
-    const said = execFileSync("bash", ["-c", command], { encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] });
-    assert.match(said, /"full_?[nN]ame": ?"Grace O'Malley"/, command.replace(/^TOKEN=.*/, ""));
+    const { stdout } = await run("bash", ["-c", command]);
+    assert.match(stdout, /"full_?[nN]ame": ?"Grace O'Malley"/, command.replace(/^TOKEN=.*/, ""));
   }
 });
 
@@ -105,7 +105,7 @@ test("the service's page tells when a pasted token has ended", async (t) => {
   await page.getByRole("button", { name: "Use this token" }).click();
   await page.getByText("ended 2 h 0 min ago").waitFor();
   assert.equal((await call(page)).code, "UNAUTHENTICATED");
-  await shoot(page, "explorer, a token that has ended");
+  await shoot(page, "Explorer, a token that has ended");
   await page.getByRole("button", { name: "Forget the token" }).click();
   await page.getByLabel("Access token").waitFor();
 });

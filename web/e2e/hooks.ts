@@ -4,8 +4,7 @@ import { writeContactSheet } from "./shots.ts";
 import { start, stop } from "./stack.ts";
 
 before(async () => {
-  await start();
-  await launch();
+  await Promise.all([start(), launch()]);
 });
 
 after(async () => {
@@ -14,5 +13,6 @@ after(async () => {
   } finally {
     await close();
     await stop();
+    console.log(`The browser tests took ${(performance.now() / 1000).toFixed(1)} s, from the start of the stack to its end.`);
   }
 });

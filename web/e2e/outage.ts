@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
-import { test } from "node:test";
 import { comeBack, fillIn, newUser, signIn, visitor } from "./browser.ts";
+import { test, testAlone } from "./lanes.ts";
 import { shoot } from "./shots.ts";
 import { pageUrl, service } from "./stack.ts";
 
 const UNREACHABLE = "We can’t reach the service";
 
-test("without the service the page says so, and recovers by itself", async (t) => {
+testAlone("without the service the page says so, and recovers by itself", async (t) => {
   const page = await visitor(t);
   await signIn(page, await newUser("Ada Lovelace"));
   await service.stop();
@@ -24,7 +24,7 @@ test("without the service the page says so, and recovers by itself", async (t) =
   await page.getByRole("button", { name: "Save changes" }).waitFor();
 });
 
-test("an open page lives through a restart of the service", async (t) => {
+testAlone("an open page lives through a restart of the service", async (t) => {
   const page = await visitor(t);
   await signIn(page, await newUser("Ada Lovelace"));
   await service.stop();

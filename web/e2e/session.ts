@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { test } from "node:test";
 import { comeBack, editSession, fillIn, newUser, signIn, type StoredSession, visitor } from "./browser.ts";
+import { test } from "./lanes.ts";
 import { shoot } from "./shots.ts";
 import { sql } from "./stack.ts";
 
@@ -65,7 +65,7 @@ test("an open page whose session can no longer be renewed leaves for the sign-in
   const page = await visitor(t);
   await signIn(page, user);
   await editSession(page.context(), expire);
-  sql(`delete from auth.sessions where user_id = '${user.id}'`);
+  await sql(`delete from auth.sessions where user_id = '${user.id}'`);
   await comeBack(page);
   await page.waitForURL("**/sign-in?reason=out");
 });
@@ -74,7 +74,7 @@ test("a session that was ended elsewhere is told, with the way back in", async (
   const user = await newUser("Ada Lovelace");
   const page = await visitor(t);
   await signIn(page, user);
-  sql(`delete from auth.sessions where user_id = '${user.id}'`);
+  await sql(`delete from auth.sessions where user_id = '${user.id}'`);
   await comeBack(page);
   await page.getByRole("status").filter({ hasText: "Your session has ended" }).waitFor(); // in the browser
   await page.reload();
@@ -93,7 +93,7 @@ test("a suspended user is told so", async (t) => {
   const user = await newUser("Ada Lovelace");
   const page = await visitor(t);
   await signIn(page, user);
-  sql(`update auth.users set banned_until = now() + interval '1 hour' where id = '${user.id}'`);
+  await sql(`update auth.users set banned_until = now() + interval '1 hour' where id = '${user.id}'`);
   await page.reload();
   await page.getByRole("alert").filter({ hasText: "This account is suspended" }).waitFor();
   await page.getByRole("status").filter({ hasText: "This account is suspended" }).waitFor();

@@ -4,10 +4,14 @@
  * the ports, since Next writes the addresses into the page when it builds.
  */
 import assert from "node:assert/strict";
-import { type ChildProcess, execFileSync, spawn } from "node:child_process";
+import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { closeSync, mkdirSync, openSync, readFileSync, rmSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { promisify } from "node:util";
+
+/** Runs a program to its end, while other tests go on. */
+export const run = promisify(execFile);
 
 export const WEB = resolve(import.meta.dirname, "..");
 const ROOT = resolve(WEB, "..");
@@ -118,17 +122,17 @@ export async function start(): Promise<void> {
     {},
     answers(`${pageUrl}/sign-in`),
   );
-  await service.start();
-  await page.start();
+  await Promise.all([service.start(), page.start()]);
 }
 
 export async function stop(): Promise<void> {
   for (const program of [page, service, stack]) await program?.stop();
 }
 
-/** Runs SQL as the project's owner would in Supabase's editor. */
-export function sql(statement: string): void {
-  execFileSync("psql", [seed.DATABASE_URL, "--quiet", "--set=ON_ERROR_STOP=1", "--command", statement]);
+/** Runs SQL as the project's owner would in Supabase's editor, and returns what it answers. */
+export async function sql(statement: string): Promise<string> {
+  const options = ["--quiet", "--tuples-only", "--no-align", "--set=ON_ERROR_STOP=1"];
+  return (await run("psql", [seed.DATABASE_URL, ...options, "--command", statement])).stdout.trim();
 }
 
 /** Waits until a condition holds; what it throws meanwhile is kept for the message. */

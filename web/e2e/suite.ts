@@ -8,3 +8,6 @@ import "./session.ts";
 import "./outage.ts";
 import "./explorer.ts";
 import "./docs.ts";
+import { runAll } from "./lanes.ts";
+
+runAll();

@@ -30,6 +30,10 @@ impl AuthError {
         error
     }
 
+    pub(super) fn not_confirmed() -> Self {
+        Self::new(400, "email_not_confirmed", "Email not confirmed")
+    }
+
     /// The answer's body, in the form that clients understand since API version 2024-01-01, or in
     /// the older one.
     pub(super) fn into_response(self, new: bool) -> Response {

@@ -16,7 +16,7 @@ use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
 
 use super::error::AuthError;
 use super::sessions::Scope;
-use super::{Inner, Session};
+use super::{Inner, Session, SignedUp};
 
 const API_VERSION: HeaderName = HeaderName::from_static("x-supabase-api-version");
 /// Since this version errors carry their code as `code`.
@@ -29,6 +29,7 @@ pub(super) fn router(issuer: Arc<Inner>) -> Router {
         .route("/health", get(health))
         .route("/signup", post(signup))
         .route("/token", post(token))
+        .route("/verify", post(verify))
         .route("/user", get(user))
         .route("/logout", post(logout))
         .route("/.well-known/jwks.json", get(jwks));
@@ -54,6 +55,7 @@ struct Body {
     password: String,
     data: Option<Map<String, Value>>,
     refresh_token: String,
+    token_hash: String,
 }
 
 impl Body {
@@ -78,10 +80,17 @@ async fn signup(State(issuer): App, headers: HeaderMap, body: Bytes) -> Response
         refuse_phone(&body)?;
         let data = body.data.unwrap_or_default();
         if body.email.is_empty() && body.password.is_empty() {
-            return issuer.sign_up_anonymously(data).await;
+            let session = issuer.sign_up_anonymously(data).await?;
+            return Ok(SignedUp::Confirmed(Box::new(session)));
         }
         issuer.sign_up(&body.email, &body.password, data).await
     };
+    answer(&headers, outcome.await.map(|signed_up| Json(signed_up).into_response()))
+}
+
+/// What the page that a link leads to sends.
+async fn verify(State(issuer): App, headers: HeaderMap, body: Bytes) -> Response {
+    let outcome = async { issuer.confirm(&Body::parse(&body)?.token_hash).await };
     session(&headers, outcome.await)
 }
 

@@ -1,7 +1,9 @@
 //! A stand-in for Supabase Auth: real supabase-js signs up, in and out against it. Its state is in
 //! PostgreSQL, in tables of Supabase's shape, so that a sign-out or a ban there is real.
 //!
-//! For development and tests only: it confirms every address and hashes passwords cheaply.
+//! For development and tests only: it sends no e-mail and hashes passwords cheaply. Addresses count as
+//! confirmed, but for those at `confirm.example.com`: they stand for a project that confirms e-mail
+//! addresses. The token of such a user's link is `auth.users.confirmation_token`.
 
 mod error;
 mod http;
@@ -14,6 +16,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use anyhow::{Context, Result};
+use serde::Serialize;
 use serde_json::{Map, Value};
 use tokio::net::TcpListener;
 use tokio::sync::{MappedMutexGuard, Mutex, MutexGuard};
@@ -88,13 +91,20 @@ impl Auth {
 
     /// Makes a user and a session of theirs. `data` becomes `user_metadata`; a sign-up trigger
     /// takes `full_name` from it.
+    ///
+    /// # Errors
+    ///
+    /// In Supabase's words; `email_not_confirmed` where there is a user now, but no session yet.
     pub async fn sign_up(
         &self,
         email: &str,
         password: &str,
         data: Value,
     ) -> Result<Session, AuthError> {
-        self.issuer.sign_up(email, password, object(data)).await
+        match self.issuer.sign_up(email, password, object(data)).await? {
+            SignedUp::Confirmed(session) => Ok(*session),
+            SignedUp::Unconfirmed(_) => Err(AuthError::not_confirmed()),
+        }
     }
 
     /// Makes an anonymous user and a session of theirs.
@@ -131,6 +141,14 @@ fn object(data: Value) -> Map<String, Value> {
     }
 }
 
+/// What a sign-up leads to: a session, or a user who has to open the link in an e-mail first.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum SignedUp {
+    Confirmed(Box<Session>),
+    Unconfirmed(Value),
+}
+
 /// What the HTTP handlers and [`Auth`] share.
 #[derive(Debug)]
 struct Inner {
@@ -157,11 +175,24 @@ impl Inner {
         email: &str,
         password: &str,
         data: Map<String, Value>,
-    ) -> Result<Session, AuthError> {
+    ) -> Result<SignedUp, AuthError> {
         let mut connection = self.connection().await?;
         let tx = connection.transaction().await?;
         let user = users::create(&tx, email, password, data).await?;
-        let session = self.issue.begin(&tx, user, "password").await?;
+        let signed_up = if users::must_confirm(email) {
+            SignedUp::Unconfirmed(users::show(&tx, user).await?.unwrap_or_default())
+        } else {
+            SignedUp::Confirmed(Box::new(self.issue.begin(&tx, user, "password").await?))
+        };
+        tx.commit().await?;
+        Ok(signed_up)
+    }
+
+    async fn confirm(&self, token: &str) -> Result<Session, AuthError> {
+        let mut connection = self.connection().await?;
+        let tx = connection.transaction().await?;
+        let user = users::confirm(&tx, token).await?;
+        let session = self.issue.begin(&tx, user, "otp").await?;
         tx.commit().await?;
         Ok(session)
     }

@@ -10,11 +10,14 @@ use super::error::AuthError;
 /// Cost of a password's bcrypt hash: low, since these passwords guard nothing.
 const BCRYPT_COST: i32 = 6;
 
+/// Addresses in this domain have to be confirmed; all others count as confirmed when they sign up.
+const UNCONFIRMED_DOMAIN: &str = "@confirm.example.com";
+
 /// The user as Supabase Auth shows it. PostgreSQL writes times as ISO 8601.
 const USER: &str = "
     select jsonb_build_object(
       'id', id, 'aud', aud, 'role', role, 'email', coalesce(email, ''),
-      'email_confirmed_at', email_confirmed_at, 'phone', coalesce(phone, ''),
+      'email_confirmed_at', email_confirmed_at, 'confirmation_sent_at', confirmation_sent_at, 'phone', coalesce(phone, ''),
       'confirmed_at', confirmed_at, 'last_sign_in_at', last_sign_in_at,
       'app_metadata', raw_app_meta_data, 'user_metadata', raw_user_meta_data,
       'identities', coalesce((
@@ -28,7 +31,12 @@ const USER: &str = "
       'is_anonymous', is_anonymous)
     from auth.users where id = $1 and deleted_at is null";
 
-/// Makes a user whose e-mail address counts as confirmed, as with confirmation switched off.
+/// Whether a user with this address has to open a link first.
+pub(super) fn must_confirm(email: &str) -> bool {
+    email.trim().to_lowercase().ends_with(UNCONFIRMED_DOMAIN)
+}
+
+/// Makes a user. Their address counts as confirmed unless it [must be](must_confirm).
 pub(super) async fn create(
     tx: &Transaction<'_>,
     email: &str,
@@ -54,9 +62,11 @@ pub(super) async fn create(
     }
 
     let id = Uuid::new_v4();
+    let confirmed = !must_confirm(&email);
+    let link = if confirmed { String::new() } else { Uuid::new_v4().simple().to_string() };
     let mut user_data = data;
     let identity = json!({
-        "sub": id, "email": email, "email_verified": true, "phone_verified": false,
+        "sub": id, "email": email, "email_verified": confirmed, "phone_verified": false,
     });
     if let Value::Object(identity) = &identity {
         user_data.extend(identity.clone());
@@ -64,14 +74,15 @@ pub(super) async fn create(
     let app_data = json!({ "provider": "email", "providers": ["email"] });
     let sql = "
         insert into auth.users (instance_id, id, aud, role, email, encrypted_password,
-          email_confirmed_at, last_sign_in_at, raw_app_meta_data, raw_user_meta_data,
-          created_at, updated_at, confirmation_token, recovery_token, email_change_token_new,
-          email_change)
+          email_confirmed_at, last_sign_in_at, confirmation_sent_at, raw_app_meta_data,
+          raw_user_meta_data, created_at, updated_at, confirmation_token, recovery_token,
+          email_change_token_new, email_change)
         values ('00000000-0000-0000-0000-000000000000', $1, 'authenticated', 'authenticated', $2,
           extensions.crypt($3, extensions.gen_salt('bf', $4)),
-          now(), now(), $5, $6, now(), now(), '', '', '', '')";
-    let values: [&(dyn tokio_postgres::types::ToSql + Sync); 6] =
-        [&id, &email, &password, &BCRYPT_COST, &app_data, &Value::Object(user_data)];
+          case $7 when '' then now() end, case $7 when '' then now() end,
+          case $7 when '' then null else now() end, $5, $6, now(), now(), $7, '', '', '')";
+    let values: [&(dyn tokio_postgres::types::ToSql + Sync); 7] =
+        [&id, &email, &password, &BCRYPT_COST, &app_data, &Value::Object(user_data), &link];
     tx.execute(sql, &values).await.map_err(already_registered)?;
 
     let sql = "
@@ -98,6 +109,24 @@ pub(super) async fn create_anonymous(
     Ok(id)
 }
 
+/// Confirms the address that the link with this token was sent to, and tells whose it is.
+pub(super) async fn confirm(tx: &Transaction<'_>, token: &str) -> Result<Uuid, AuthError> {
+    let verified = json!({ "email_verified": true });
+    let sql = "
+        update auth.users set email_confirmed_at = now(), last_sign_in_at = now(),
+          updated_at = now(), confirmation_token = '',
+          raw_user_meta_data = raw_user_meta_data || $2
+        where confirmation_token = $1 and confirmation_token <> '' and deleted_at is null
+        returning id";
+    let expired = || AuthError::new(403, "otp_expired", "Email link is invalid or has expired");
+    let id: Uuid = tx.query_opt(sql, &[&token, &verified]).await?.ok_or_else(expired)?.get(0);
+    let sql = "
+        update auth.identities set identity_data = identity_data || $2, updated_at = now()
+        where user_id = $1";
+    tx.execute(sql, &[&id, &verified]).await?;
+    Ok(id)
+}
+
 /// The user that this e-mail address and password belong to.
 pub(super) async fn authenticate(
     tx: &Transaction<'_>,
@@ -105,7 +134,7 @@ pub(super) async fn authenticate(
     password: &str,
 ) -> Result<Uuid, AuthError> {
     let sql = "
-        select id, banned_until > now() from auth.users
+        select id, banned_until > now(), email_confirmed_at is not null from auth.users
         where email = $1 and deleted_at is null
           and encrypted_password = extensions.crypt($2, encrypted_password)";
     let row = tx.query_opt(sql, &[&email.trim().to_lowercase(), &password]).await?;
@@ -113,6 +142,9 @@ pub(super) async fn authenticate(
     let row = row.ok_or_else(wrong)?;
     if row.get::<_, Option<bool>>(1) == Some(true) {
         return Err(AuthError::new(400, "user_banned", "User is banned"));
+    }
+    if !row.get::<_, bool>(2) {
+        return Err(AuthError::not_confirmed());
     }
     let id: Uuid = row.get(0);
     let sql = "update auth.users set last_sign_in_at = now(), updated_at = now() where id = $1";

@@ -46,6 +46,8 @@ function memory() {
 let count = 0;
 const credentials = () => ({ email: `user${++count}@example.com`, password: "password" });
 
+const code = ({ error }) => [error.status, error.code];
+
 async function signedUp(data = {}) {
   const supabase = client();
   const { email, password } = credentials();
@@ -65,6 +67,20 @@ test("sign-up gives a session and keeps the user's data", async () => {
   assert.ok(!Number.isNaN(Date.parse(session.user.created_at)));
 });
 
+test("at confirm.example.com there is no session before the link in the e-mail is opened", async () => {
+  const { auth } = client();
+  const credentials = { email: "ada@confirm.example.com", password: "password" };
+  const { data, error } = await auth.signUp(credentials);
+  assert.equal(error, null);
+  assert.equal(data.session, null);
+  assert.equal(data.user.email, credentials.email);
+  assert.ok(data.user.confirmation_sent_at && !data.user.email_confirmed_at);
+  assert.deepEqual(code(await auth.signInWithPassword(credentials)), [400, "email_not_confirmed"]);
+  for (const token_hash of ["", "old"]) {
+    assert.deepEqual(code(await auth.verifyOtp({ token_hash, type: "email" })), [403, "otp_expired"]);
+  }
+});
+
 test("sign-in takes the right password, whatever the case of the address", async () => {
   const { email, password } = await signedUp();
   const supabase = client();
@@ -79,7 +95,6 @@ test("sign-in takes the right password, whatever the case of the address", async
 test("refusals have Supabase's codes", async () => {
   const { email, password } = await signedUp();
   const { auth } = client();
-  const code = ({ error }) => [error.status, error.code];
   assert.deepEqual(code(await auth.signInWithPassword({ email, password: "other word" })), [
     400,
     "invalid_credentials",

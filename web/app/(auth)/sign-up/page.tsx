@@ -9,8 +9,6 @@ export default async function SignUpPage({ searchParams }: PageProps<"/sign-up">
   const target = nextPath((await searchParams)["next"]);
   return (
     <>
-      <h1>Create an account</h1>
-      <p className="lead">It takes less than a minute.</p>
       <SignUpForm next={target} />
       <p className="aside">
         Have an account?{" "}

@@ -1,7 +1,7 @@
 "use client";
 
 import type { Route } from "next";
-import { useActionState } from "react";
+import { useActionState, useCallback } from "react";
 import { Button } from "@/components/button";
 import { Field } from "@/components/field";
 import { Notice } from "@/components/notice";
@@ -38,30 +38,45 @@ export function SignUpForm({ next }: { next: Route }) {
     { fullName: "", email: "" },
   );
 
-  if (state.unconfirmed) {
-    return (
-      <Notice tone="success" title="Check your inbox">
-        We sent a link to {state.email}. Open it to finish.
-      </Notice>
-    );
-  }
+  if (state.unconfirmed) return <CheckYourInbox email={state.email} />;
 
   return (
-    <form action={signUp} className="stack">
-      {state.error && <Notice tone="danger">{state.error}</Notice>}
-      <Field label="Full name" name="full_name" autoComplete="name" defaultValue={state.fullName} hint="You can leave this for later." />
-      <Field label="E-mail" name="email" type="email" autoComplete="email" required defaultValue={state.email} />
-      <PasswordField
-        label="Password"
-        name="password"
-        autoComplete="new-password"
-        required
-        minLength={6}
-        hint="At least 6 characters."
-      />
-      <Button type="submit" busy={busy}>
-        Create account
-      </Button>
-    </form>
+    <>
+      <h1>Create an account</h1>
+      <p className="lead">It takes less than a minute.</p>
+      <form action={signUp} className="stack">
+        {state.error && <Notice tone="danger">{state.error}</Notice>}
+        <Field label="Full name" name="full_name" autoComplete="name" defaultValue={state.fullName} hint="You can leave this for later." />
+        <Field label="E-mail" name="email" type="email" autoComplete="email" required defaultValue={state.email} />
+        <PasswordField
+          label="Password"
+          name="password"
+          autoComplete="new-password"
+          required
+          minLength={6}
+          hint="At least 6 characters."
+        />
+        <Button type="submit" busy={busy}>
+          Create account
+        </Button>
+      </form>
+    </>
+  );
+}
+
+/** Takes the form's place, and the focus that was in it. */
+function CheckYourInbox({ email }: { email: string }) {
+  const focus = useCallback((heading: HTMLElement | null) => heading?.focus(), []);
+  return (
+    <>
+      <h1 tabIndex={-1} ref={focus}>
+        Check your inbox
+      </h1>
+      <p className="lead">
+        We sent a link to <strong>{email}</strong>.
+        <br />
+        Open it to finish.
+      </p>
+    </>
   );
 }
