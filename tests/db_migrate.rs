@@ -4,7 +4,7 @@ mod db_support;
 
 use std::{collections::BTreeMap, fs, process::Command};
 
-use db_support::{Project, caller, settings};
+use db_support::{Project, caller, inventory, settings};
 use dev::testing::Database;
 use regex::Regex;
 use user_service::{
@@ -26,19 +26,6 @@ async fn migrate_database(database: &Database) -> Vec<String> {
 
 async fn run(database: &Database, sql: &str) {
     database.connect("postgres").await.unwrap().batch_execute(sql).await.unwrap();
-}
-
-/// Everything in `public` and on `auth.users` that a migration could touch.
-async fn inventory(database: &Database) -> Vec<String> {
-    let sql = "
-        select format('%s %s %s %s', oid, relname, relrowsecurity, relacl) from pg_class where relnamespace = 'public'::regnamespace
-        union all select format('%s %s %s', attrelid, attname, attacl) from pg_attribute join pg_class c on c.oid = attrelid where relnamespace = 'public'::regnamespace
-        union all select format('%s %s %s %s', oid, polname, pg_get_expr(polqual, polrelid), polrelid) from pg_policy
-        union all select format('%s %s %s', oid, proname, md5(prosrc)) from pg_proc where pronamespace = 'public'::regnamespace
-        union all select format('%s %s %s', oid, tgname, tgfoid) from pg_trigger where not tgisinternal
-        order by 1";
-    let rows = database.connect("postgres").await.unwrap().query(sql, &[]).await.unwrap();
-    rows.iter().map(|row| row.get(0)).collect()
 }
 
 #[tokio::test]
