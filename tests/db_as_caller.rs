@@ -406,7 +406,7 @@ async fn queries_of_a_closure_may_share_a_flight() {
     assert_eq!(both.await.unwrap(), (1, Some("Ada".to_owned())));
 }
 
-#[derive(sql_types::SqlType, diesel::query_builder::QueryId)]
+#[derive(Clone, sql_types::SqlType, diesel::query_builder::QueryId)]
 #[diesel(postgres_type(name = "mood"))]
 pub struct MoodType;
 
