@@ -3,6 +3,8 @@
 # by side in one run, so that they hold on any machine. Fails where one is beyond its limit.
 set -uo pipefail
 cd "$(dirname "$0")/.."
+. scripts/tools.sh
+install_pgbouncer || exit 1
 
 cargo bench --workspace --benches --no-run || exit 1
 figures=$(mktemp)
