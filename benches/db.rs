@@ -7,6 +7,7 @@ mod figure;
 
 use std::{
     fs,
+    ops::Bound,
     path::Path,
     sync::{
         Arc,
@@ -15,12 +16,12 @@ use std::{
     time::Duration,
 };
 
-use db_support::{Project, caller};
+use db_support::{Project, caller, pgbouncer::Pgbouncer};
 use diesel::QueryDsl as _;
 use tokio::{process::Command, task::JoinSet, time::Instant};
 use user_service::{
     auth::Caller,
-    db::{CallerConnection, Db, Error, users},
+    db::{CallerConnection, Db, Error, Settings, users},
 };
 use uuid::Uuid;
 
@@ -42,6 +43,7 @@ const BEGIN_READ: &str = "BEGIN READ ONLY;";
 const BEGIN_WRITE: &str = "BEGIN READ WRITE;";
 const BECOME: &str = "SELECT set_config('role', :role, true), \
     set_config('request.jwt.claims', :claims, true), \
+    set_config('request.jwt.claim', '', true), \
     set_config('request.jwt.claim.sub', '', true), \
     set_config('request.jwt.claim.role', '', true), \
     set_config('request.jwt.claim.email', '', true), \
@@ -54,95 +56,123 @@ const UPDATE: &str = "UPDATE users SET full_name = 'Ada' WHERE id = :id RETURNIN
 async fn main() {
     let project = Project::new().await;
     let ada = caller::user(project.ada).await;
-    let db = project.db_of("postgres", CLIENTS);
+    let url = project.database.url("postgres");
+    let port = project.database.config("postgres").get_ports()[0];
+    let pooler = Pgbouncer::start(port, CLIENTS, &[&url]).await;
 
-    let one = |db: Db, ada: Caller| async move { users::full_name(&db, &ada).await.map(drop) };
-    measure("db.one", 0.8, &project, &db, &ada, &[BEGIN_READ, BECOME, SELECT, "COMMIT;"], one)
-        .await;
-    let id = project.ada;
-    let read = move |db: Db, ada: Caller| async move { select(&db, &ada, id).await };
-    let script = [BEGIN_READ, BECOME, SELECT, "ROLLBACK;"];
-    measure("db.read", 0.6, &project, &db, &ada, &script, read).await;
-    let write =
-        |db: Db, ada: Caller| async move { users::set_full_name(&db, &ada, "Ada").await.map(drop) };
-    let script = [BEGIN_WRITE, BECOME, UPDATE, "SELECT;", "COMMIT;"];
-    measure("db.write", 0.6, &project, &db, &ada, &script, write).await;
+    let direct = Way::new(&url, "prepared", ada.clone());
+    direct.measure("db.one", Some(0.8), &ONE, one).await;
+    direct.measure("db.read", Some(0.6), &READ, read).await;
+    direct.measure("db.write", Some(0.6), &WRITE, write).await;
+    // What is prepared does not outlive a transaction there, on either side.
+    let pooled = Way::new(&pooler.url(&url), "extended", ada);
+    pooled.measure("db.one_pooled", None, &ONE, one).await;
+    pooled.measure("db.read_pooled", None, &READ, read).await;
+    pooled.measure("db.write_pooled", None, &WRITE, write).await;
 }
 
-async fn select(db: &Db, ada: &Caller, id: Uuid) -> Result<(), Error> {
+const ONE: [&str; 4] = [BEGIN_READ, BECOME, SELECT, "COMMIT;"];
+
+async fn one(db: Db, ada: Caller) -> Result<(), Error> {
+    users::full_name(&db, &ada).await.map(drop)
+}
+
+const READ: [&str; 4] = [BEGIN_READ, BECOME, SELECT, "ROLLBACK;"];
+
+async fn read(db: Db, ada: Caller) -> Result<(), Error> {
     use diesel_async::RunQueryDsl as _; // its `load` would be every type's above
 
+    let id = ada.id().expect("a signed-in user");
     let read = async move |c: &mut CallerConnection<'_>| {
         let row = table::users::table.find(id).select(table::users::full_name);
         row.get_result::<Option<String>>(c).await
     };
-    db.as_caller(ada).read(read).await.map(drop)
+    db.as_caller(&ada).read(read).await.map(drop)
 }
 
-/// Prints how many calls a second `call` makes, for each that pgbench makes with `script`.
-async fn measure<F, A>(
-    name: &str,
-    at_least: f64,
-    project: &Project,
-    db: &Db,
-    ada: &Caller,
-    script: &[&str],
-    call: F,
-) where
-    F: Fn(Db, Caller) -> A + Copy + Send + 'static,
-    A: Future<Output = Result<(), Error>> + Send,
-{
-    let file = std::env::temp_dir().join(format!("{}.sql", Uuid::new_v4()));
-    fs::write(&file, script.join("\n")).expect("a script");
-    ours(db, ada, call).await; // warm
-    let mut ratios = Vec::new();
-    for _ in 0..ROUNDS {
-        let theirs = pgbench(project, ada, &file).await;
-        ratios.push(ours(db, ada, call).await / theirs);
+const WRITE: [&str; 5] = [BEGIN_WRITE, BECOME, UPDATE, "SELECT;", "COMMIT;"];
+
+async fn write(db: Db, ada: Caller) -> Result<(), Error> {
+    users::set_full_name(&db, &ada, "Ada").await.map(drop)
+}
+
+/// A way to the server, for the service and for pgbench.
+struct Way {
+    db: Db,
+    ada: Caller,
+    /// Where pgbench connects to, and how it sends (`-M`).
+    url: String,
+    mode: &'static str,
+}
+
+impl Way {
+    fn new(url: &str, mode: &'static str, ada: Caller) -> Self {
+        let db = Db::new(Settings { pool_size: CLIENTS, ..db_support::settings(url) });
+        // The service's own parameter, which PostgreSQL's programs do not know.
+        Self { db, ada, url: url.replace("?pgbouncer=true", ""), mode }
     }
-    fs::remove_file(file).expect("removed");
-    figure::print(name, ratios, at_least..);
-}
 
-/// Calls a second, by [`CLIENTS`] tasks.
-async fn ours<F, A>(db: &Db, ada: &Caller, call: F) -> f64
-where
-    F: Fn(Db, Caller) -> A + Copy + Send + 'static,
-    A: Future<Output = Result<(), Error>> + Send,
-{
-    let (calls, over) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicBool::new(false)));
-    let mut clients = JoinSet::new();
-    let start = Instant::now();
-    for _ in 0..CLIENTS {
-        let (db, ada, calls, over) = (db.clone(), ada.clone(), calls.clone(), over.clone());
-        clients.spawn(async move {
-            while !over.load(Ordering::Relaxed) {
-                call(db.clone(), ada.clone()).await.expect("a call that succeeds");
-                calls.fetch_add(1, Ordering::Relaxed);
-            }
-        });
+    /// Prints how many calls a second `call` makes, for each that pgbench makes with `script`.
+    async fn measure<F, A>(&self, name: &str, at_least: Option<f64>, script: &[&str], call: F)
+    where
+        F: Fn(Db, Caller) -> A + Copy + Send + 'static,
+        A: Future<Output = Result<(), Error>> + Send,
+    {
+        let file = std::env::temp_dir().join(format!("{}.sql", Uuid::new_v4()));
+        fs::write(&file, script.join("\n")).expect("a script");
+        self.ours(call).await; // warm
+        let mut ratios = Vec::new();
+        for _ in 0..ROUNDS {
+            let theirs = self.pgbench(&file).await;
+            ratios.push(self.ours(call).await / theirs);
+        }
+        fs::remove_file(file).expect("removed");
+        let at_least = at_least.map_or(Bound::Unbounded, Bound::Included);
+        figure::print(name, ratios, (at_least, Bound::Unbounded));
     }
-    tokio::time::sleep(ROUND).await;
-    over.store(true, Ordering::Relaxed);
-    clients.join_all().await;
-    calls.load(Ordering::Relaxed) as f64 / start.elapsed().as_secs_f64()
-}
 
-/// Transactions a second, as pgbench counts them.
-async fn pgbench(project: &Project, ada: &Caller, script: &Path) -> f64 {
-    let ran = Command::new("pgbench")
-        .args(["-n", "-M", "prepared", "-j", "1"])
-        .args(["-c", &CLIENTS.to_string(), "-T", &ROUND.as_secs().to_string()])
-        .args(["-D", "role=authenticated", "-D", &format!("claims={}", ada.claims())])
-        .args(["-D", &format!("id={}", project.ada)])
-        .arg("-f")
-        .arg(script)
-        .arg(project.database.url("postgres"))
-        .output()
-        .await
-        .expect("pgbench: it comes with PostgreSQL's server programs");
-    let text = String::from_utf8_lossy(&ran.stdout);
-    let tps = text.lines().find_map(|line| line.strip_prefix("tps = ")?.split(' ').next());
-    let said = || panic!("pgbench: {}", String::from_utf8_lossy(&ran.stderr));
-    tps.and_then(|tps| tps.parse().ok()).unwrap_or_else(said)
+    /// Calls a second, by [`CLIENTS`] tasks.
+    async fn ours<F, A>(&self, call: F) -> f64
+    where
+        F: Fn(Db, Caller) -> A + Copy + Send + 'static,
+        A: Future<Output = Result<(), Error>> + Send,
+    {
+        let (calls, over) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicBool::new(false)));
+        let mut clients = JoinSet::new();
+        let start = Instant::now();
+        for _ in 0..CLIENTS {
+            let (db, ada) = (self.db.clone(), self.ada.clone());
+            let (calls, over) = (calls.clone(), over.clone());
+            clients.spawn(async move {
+                while !over.load(Ordering::Relaxed) {
+                    call(db.clone(), ada.clone()).await.expect("a call that succeeds");
+                    calls.fetch_add(1, Ordering::Relaxed);
+                }
+            });
+        }
+        tokio::time::sleep(ROUND).await;
+        over.store(true, Ordering::Relaxed);
+        clients.join_all().await;
+        calls.load(Ordering::Relaxed) as f64 / start.elapsed().as_secs_f64()
+    }
+
+    /// Transactions a second, as pgbench counts them.
+    async fn pgbench(&self, script: &Path) -> f64 {
+        let id = self.ada.id().expect("a signed-in user");
+        let ran = Command::new("pgbench")
+            .args(["-n", "-M", self.mode, "-j", "1"])
+            .args(["-c", &CLIENTS.to_string(), "-T", &ROUND.as_secs().to_string()])
+            .args(["-D", "role=authenticated", "-D", &format!("claims={}", self.ada.claims())])
+            .args(["-D", &format!("id={id}")])
+            .arg("-f")
+            .arg(script)
+            .arg(&self.url)
+            .output()
+            .await
+            .expect("pgbench: it comes with PostgreSQL's server programs");
+        let text = String::from_utf8_lossy(&ran.stdout);
+        let tps = text.lines().find_map(|line| line.strip_prefix("tps = ")?.split(' ').next());
+        let said = || panic!("pgbench: {}", String::from_utf8_lossy(&ran.stderr));
+        tps.and_then(|tps| tps.parse().ok()).unwrap_or_else(said)
+    }
 }

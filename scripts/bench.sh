@@ -5,6 +5,7 @@ set -uo pipefail
 cd "$(dirname "$0")/.."
 . scripts/tools.sh
 
+install_pgbouncer || exit 1
 python_install pyjwt tests/foreign/requirements.txt || exit 1
 cargo bench --workspace --benches --no-run || exit 1
 figures=$(mktemp)

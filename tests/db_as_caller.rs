@@ -13,7 +13,9 @@ use std::{
     time::Duration,
 };
 
-use db_support::{LOGINS, Project, Random, SLACK, SUPERUSER, caller, proxy::Proxy, settings};
+use db_support::{
+    LOGINS, Project, Random, SLACK, SUPERUSER, caller, proxy::Proxy, settings, until,
+};
 use diesel::{
     ExpressionMethods as _, OptionalExtension as _, QueryDsl as _,
     dsl::{count_star, select},
@@ -268,6 +270,61 @@ async fn a_cancelled_query_ends_within_a_second() {
 }
 
 #[tokio::test]
+async fn a_connection_is_at_rest_only_when_the_end_of_its_transaction_was_acknowledged() {
+    let project = Project::new().await;
+    let proxy = Proxy::start(project.database.config("postgres").get_ports()[0]).await;
+    // In the clear, so that the proxy can tell a cancel request from a login.
+    let url = proxy.url(&project.database.url("postgres")) + "?sslmode=disable";
+    let db = Db::new(Settings { pool_size: 1, ..settings(&url) });
+    let bob = caller::user(project.bob).await;
+    for shape in ["one", "read", "write"] {
+        // The first ROLLBACK is still to be sent; the second call had its COMMIT answered.
+        for (what, at_rest) in [("cold", 0), ("warm", 1)] {
+            assert_eq!(count(&db, &bob).await.unwrap(), Some(1));
+            assert_eq!(db.connections().idle, at_rest, "{what}");
+        }
+        let (sessions, cancel_requests) = (proxy.sessions(), proxy.cancel_requests());
+
+        // From here on the server's answers do not come through.
+        let ada = caller::user_within(project.ada, Duration::from_secs(1)).await;
+        let stalls = async |c: &mut Conn<'_>| {
+            ids(c).await?;
+            proxy.stall(true);
+            Ok(())
+        };
+        let ended = match shape {
+            "one" => {
+                proxy.stall(true);
+                count(&db, &ada).await.map(drop)
+            }
+            "read" => db.as_caller(&ada).read(stalls).await,
+            _ => db.as_caller(&ada).write(stalls).await,
+        };
+        match shape {
+            "read" => ended.unwrap(), // it waits for nothing more
+            _ => assert!(matches!(ended, Err(Error::Deadline)), "{shape}: {ended:?}"),
+        }
+        until("the server is asked to stop", async || {
+            assert_eq!(
+                db.connections().idle,
+                0,
+                "{shape}: at rest, though nothing was acknowledged"
+            );
+            proxy.cancel_requests() > cancel_requests
+        })
+        .await;
+
+        proxy.stall(false);
+        assert_eq!(db.as_caller(&bob).read(ids).await.unwrap(), [project.bob], "{shape}");
+        assert_eq!(
+            proxy.sessions(),
+            sessions + 1,
+            "{shape}: a late cancel request must meet nobody"
+        );
+    }
+}
+
+#[tokio::test]
 async fn an_error_that_a_closure_swallows_is_an_error() {
     let project = Project::new().await;
     let db = project.db("postgres");
@@ -349,7 +406,7 @@ async fn queries_of_a_closure_may_share_a_flight() {
     assert_eq!(both.await.unwrap(), (1, Some("Ada".to_owned())));
 }
 
-#[derive(sql_types::SqlType, diesel::query_builder::QueryId)]
+#[derive(Clone, sql_types::SqlType, diesel::query_builder::QueryId)]
 #[diesel(postgres_type(name = "mood"))]
 pub struct MoodType;
 

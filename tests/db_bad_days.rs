@@ -280,6 +280,32 @@ async fn a_connection_that_is_cut_in_mid_query_fails_one_call() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn connections_that_were_cut_at_rest_unnoticed_cost_no_read_and_at_most_one_write() {
+    let project = Project::new().await;
+    let proxy = Proxy::start(project.database.config("postgres").get_ports()[0]).await;
+    let url = proxy.url(&project.database.url("postgres")) + "?sslmode=disable";
+    let db = Db::new(settings(&url));
+    let ada = caller::user(project.ada).await;
+    let at_once = async || {
+        let calls = (0..5).map(|_| sleep_in_database(&db, &ada, 0.2));
+        futures_util::future::try_join_all(calls).await.unwrap();
+        until("all are at rest", async || db.connections().busy == 0).await;
+    };
+    at_once().await;
+    assert!(db.connections().idle >= 5);
+
+    proxy.fail_over();
+    assert!(name_is_read(&db, &ada).await);
+    at_once().await;
+
+    proxy.fail_over();
+    assert_unavailable(users::set_full_name(&db, &ada, "lost").await);
+    assert!(name_is_read(&db, &ada).await);
+    users::set_full_name(&db, &ada, "Ada").await.unwrap();
+    at_once().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_way_that_stalls_costs_each_call_its_deadline_and_no_more() {
     let project = Project::new().await;
     let proxy = Proxy::start(project.database.config("postgres").get_ports()[0]).await;

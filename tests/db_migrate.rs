@@ -2,9 +2,15 @@
 
 mod db_support;
 
-use db_support::{Project, caller, settings};
+use std::{collections::BTreeMap, fs, process::Command};
+
+use db_support::{Project, caller, inventory, settings};
 use dev::testing::Database;
-use user_service::db::{self, Db, Error, PoolMode, Settings, users};
+use regex::Regex;
+use user_service::{
+    auth::{Session, Standing},
+    db::{self, Db, Error, PoolMode, Settings, sessions, users},
+};
 use uuid::Uuid;
 
 /// Migrates as the project's owner, who is no superuser, and returns what was reported.
@@ -20,19 +26,6 @@ async fn migrate_database(database: &Database) -> Vec<String> {
 
 async fn run(database: &Database, sql: &str) {
     database.connect("postgres").await.unwrap().batch_execute(sql).await.unwrap();
-}
-
-/// Everything in `public` and on `auth.users` that a migration could touch.
-async fn inventory(database: &Database) -> Vec<String> {
-    let sql = "
-        select format('%s %s %s %s', oid, relname, relrowsecurity, relacl) from pg_class where relnamespace = 'public'::regnamespace
-        union all select format('%s %s %s', attrelid, attname, attacl) from pg_attribute join pg_class c on c.oid = attrelid where relnamespace = 'public'::regnamespace
-        union all select format('%s %s %s %s', oid, polname, pg_get_expr(polqual, polrelid), polrelid) from pg_policy
-        union all select format('%s %s %s', oid, proname, md5(prosrc)) from pg_proc where pronamespace = 'public'::regnamespace
-        union all select format('%s %s %s', oid, tgname, tgfoid) from pg_trigger where not tgisinternal
-        order by 1";
-    let rows = database.connect("postgres").await.unwrap().query(sql, &[]).await.unwrap();
-    rows.iter().map(|row| row.get(0)).collect()
 }
 
 #[tokio::test]
@@ -163,4 +156,85 @@ async fn a_pooler_in_transaction_mode_is_refused_and_the_way_out_told() {
         Settings { pool_mode: PoolMode::Transaction, ..settings(&database.url("postgres")) };
     let error = migrate(&settings).await.unwrap_err().to_string();
     assert!(error.contains("MIGRATE_DATABASE_URL"), "{error}");
+}
+
+/// The same migrations, for the Supabase CLI.
+const FOR_SUPABASE: &str = "supabase/migrations";
+
+fn files(folder: &str) -> BTreeMap<String, String> {
+    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap());
+    let named = |entry: fs::DirEntry| {
+        (entry.file_name().into_string().unwrap(), fs::read_to_string(entry.path()).unwrap())
+    };
+    entries.map(named).collect()
+}
+
+/// Applies them in the order of their names, each in one transaction, as the CLI does.
+fn apply_for_supabase(database: &Database) {
+    for file in files(FOR_SUPABASE).keys() {
+        let psql = Command::new("psql")
+            .args(["--quiet", "--no-psqlrc", "--set=ON_ERROR_STOP=1", "--single-transaction"])
+            .arg(format!("--file={FOR_SUPABASE}/{file}"))
+            .arg(database.url("postgres"))
+            .output()
+            .expect("psql: it comes with PostgreSQL");
+        assert!(psql.status.success(), "{file}: {}", String::from_utf8_lossy(&psql.stderr));
+    }
+}
+
+#[test]
+fn the_files_for_the_supabase_cli_are_current() {
+    let folder = std::env::temp_dir().join(Uuid::new_v4().to_string());
+    let written = Command::new("scripts/supabase-migrations.sh").arg(&folder).status().unwrap();
+    assert!(written.success());
+    let current = files(folder.to_str().unwrap());
+    fs::remove_dir_all(folder).unwrap();
+    let committed = files(FOR_SUPABASE);
+    assert!(current == committed, "run scripts/supabase-migrations.sh and commit what it wrote");
+    let name = Regex::new(r"^\d{14}_\w+\.sql$").unwrap();
+    assert!(current.keys().all(|file| name.is_match(file)), "{:?}", current.keys());
+    assert_eq!(current.len(), fs::read_dir("migrations").unwrap().count());
+}
+
+#[tokio::test]
+async fn the_files_for_the_supabase_cli_and_migrate_do_the_same_in_any_order() {
+    for supabase_first in [true, false] {
+        let database = Project::unmigrated().await;
+        if supabase_first {
+            apply_for_supabase(&database);
+        } else {
+            migrate_database(&database).await;
+        }
+        let made = inventory(&database).await;
+        assert!(made.iter().any(|line| line.contains("on_auth_user_created")), "{made:#?}");
+
+        let (ada, session) = (Uuid::new_v4(), Uuid::new_v4());
+        run(
+            &database,
+            &format!(
+                "insert into auth.users (id, raw_user_meta_data) values ('{ada}', '{{\"full_name\": \"Ada\"}}');
+                 insert into auth.sessions (id, user_id) values ('{session}', '{ada}');"
+            ),
+        )
+        .await;
+        let db = Db::new(settings(&database.url("authenticator")));
+        let caller = caller::user(ada).await;
+        let works = async || {
+            let stored = users::set_full_name(&db, &caller, "Ada L.").await.unwrap();
+            assert_eq!(stored.as_deref(), Some("Ada L."));
+            let name = users::full_name(&db, &caller).await.unwrap();
+            assert_eq!(name, Some(Some("Ada L.".to_owned())));
+            let session = Session { id: session, user: ada };
+            assert_eq!(sessions::standing(&db, session).await.unwrap(), Standing::Active);
+        };
+        works().await;
+        if supabase_first {
+            let lines = migrate_database(&database).await;
+            assert!(lines[0].starts_with("left alone: public.users exists"), "{lines:#?}");
+        } else {
+            apply_for_supabase(&database);
+        }
+        assert_eq!(inventory(&database).await, made);
+        works().await;
+    }
 }

@@ -1,6 +1,8 @@
 -- What SESSION_CHECK asks: whether a token's session still stands. It reads Supabase Auth's own
 -- tables, which the service's resting role may not, so it runs as its owner, and answers one word.
-create function user_service.session_standing(session uuid, subject uuid) returns text
+-- It may be there already: the Supabase CLI and `user-service migrate` each run this file once.
+create schema if not exists user_service;
+create or replace function user_service.session_standing(session uuid, subject uuid) returns text
     language sql stable security definer set search_path = ''
 as $function$
     select case

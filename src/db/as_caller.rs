@@ -63,11 +63,25 @@ impl<'a> AsCaller<'a> {
     }
 
     /// Runs one reading query and returns its first row, if the caller may see one. One trip to
-    /// the server, once the connection has run the query before.
+    /// the server, once the connection has run the query before. Where the connection turns out to
+    /// have been cut while it rested, the query runs once more on another.
     ///
     /// # Errors
     /// See [`Error`]. A query that writes is one.
     pub fn one<T, Q>(self, query: Q) -> BoxFuture<'a, Result<Option<T>, Error>>
+    where
+        Q: for<'c> LoadQuery<'static, CallerConnection<'c>, T> + QueryId + Clone + Send + 'static,
+        T: Send + 'a,
+    {
+        Box::pin(self.in_time(async move {
+            match self.try_one(query.clone()).await {
+                Err(error) if error.is_not_begun() => self.try_one(query).await,
+                ended => ended,
+            }
+        }))
+    }
+
+    async fn try_one<T, Q>(self, query: Q) -> Result<Option<T>, Error>
     where
         Q: for<'c> LoadQuery<'static, CallerConnection<'c>, T> + QueryId + Send + 'static,
         T: Send + 'a,
@@ -75,31 +89,30 @@ impl<'a> AsCaller<'a> {
         let id = Q::query_id();
         let queries =
             async move |c: &mut CallerConnection<'_>| query.get_result(c).await.optional();
-        Box::pin(self.in_time(async move {
-            let mut lease = self.db.pool.lease().await?;
-            lease.open();
-            let known = lease.connection().knows(id) && lease.connection().has_begun::<BeginRead>();
-            let row = if known {
-                let work = self.begin(&lease, BeginRead, queries);
-                let commit = statements::run(&lease.connection().pg, false, Commit);
-                // In order of sending. Where the queries failed, COMMIT rolls back.
-                let (row, committed) = join!(work, commit);
-                if committed.is_ok() {
-                    lease.close();
-                }
-                row?
-            } else {
-                let row = self.begin(&lease, BeginRead, queries).await?;
-                lease.settle();
-                row
-            };
-            lease.remember::<BeginRead>(id);
-            Ok(row)
-        }))
+        let mut lease = self.db.pool.lease().await?;
+        lease.open();
+        let known = lease.connection().knows(id) && lease.connection().has_begun::<BeginRead>();
+        let row = if known {
+            let work = self.begin(&lease, BeginRead, queries);
+            let commit = statements::run(&lease.connection().pg, false, Commit);
+            // In order of sending. Where the queries failed, COMMIT rolls back.
+            let (row, committed) = join!(work, commit);
+            if committed.is_ok() {
+                lease.close();
+            }
+            row?
+        } else {
+            let row = self.begin(&lease, BeginRead, queries).await?;
+            lease.settle();
+            row
+        };
+        lease.remember::<BeginRead>(id);
+        Ok(row)
     }
 
     /// Runs reading queries. As many trips as they take; `BEGIN` and the caller's settings travel
-    /// with the first.
+    /// with the first, so that `queries`, which can run but once, have begun by the time when a
+    /// connection is found cut: then this fails.
     ///
     /// # Errors
     /// See [`Error`]. A query that writes is one.
@@ -165,7 +178,13 @@ impl<'a> AsCaller<'a> {
 
         let begin = async {
             let begun = statements::run(pg, connection.is_shared(), begin).await;
-            begun.map_err(frame_failed)
+            let begun = begun.map_err(|error| Error::of_begin(&error, sqlstate.get()));
+            // Cut while it rested, and so may the others be.
+            begun.inspect_err(|error| {
+                if error.is_not_begun() {
+                    self.db.pool.distrust();
+                }
+            })
         };
         let become_caller = async {
             let settings = BecomeCaller::new(self.caller, &self.db.search_path);

@@ -60,6 +60,19 @@ impl Error {
         }
     }
 
+    /// What `BEGIN` failed with, the first statement of a call.
+    pub(super) fn of_begin(error: &DieselError, sqlstate: Option<SqlState>) -> Self {
+        match Self::of_frame(error, sqlstate) {
+            // 57P: the server shuts down, or has ended the session.
+            Self::Unavailable(cause)
+                if cause.lost_connection || cause.code().starts_with("57P") =>
+            {
+                Self::Unavailable(Cause { not_begun: true, ..cause })
+            }
+            other => other,
+        }
+    }
+
     /// What a statement of ours around the queries failed with: never the caller's fault.
     pub(super) fn of_frame(error: &DieselError, sqlstate: Option<SqlState>) -> Self {
         let cause = Cause::of(error, sqlstate);
@@ -70,6 +83,11 @@ impl Error {
             return Self::Unavailable(cause);
         }
         Self::Query(cause)
+    }
+
+    /// Whether the session was over before the call's transaction had begun.
+    pub(super) fn is_not_begun(&self) -> bool {
+        matches!(self, Self::Unavailable(cause) if cause.not_begun)
     }
 
     /// The server's code, where it gave one.
@@ -87,6 +105,7 @@ pub struct Cause {
     sqlstate: Option<SqlState>,
     text: Arc<str>,
     lost_connection: bool,
+    not_begun: bool,
 }
 
 impl fmt::Display for Cause {
@@ -100,7 +119,7 @@ impl fmt::Display for Cause {
 
 impl From<String> for Cause {
     fn from(text: String) -> Self {
-        Self { sqlstate: None, text: text.into(), lost_connection: false }
+        Self { sqlstate: None, text: text.into(), lost_connection: false, not_begun: false }
     }
 }
 
@@ -110,8 +129,7 @@ impl From<&tokio_postgres::Error> for Cause {
             // Its own Display would add detail and hint.
             Some(told) => Self {
                 sqlstate: SqlState::new(told.code().code().as_bytes()),
-                text: told.message().into(),
-                lost_connection: false,
+                ..told.message().to_owned().into()
             },
             // Its Display says where it failed, its sources say why.
             None => {
@@ -164,7 +182,7 @@ impl Cause {
             DieselError::QueryBuilderError(inner) => inner.to_string(),
             other => other.to_string(),
         };
-        Self { sqlstate, text: text.into(), lost_connection }
+        Self { sqlstate, lost_connection, ..text.into() }
     }
 
     /// The server's code, where it gave one.

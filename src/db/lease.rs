@@ -6,7 +6,7 @@ use tokio::{runtime::Handle, time::timeout};
 
 use super::{
     connection::Connection,
-    pool::{Answered, Pooled},
+    pool::{Moment, Pooled},
     statements::{self, Begin},
 };
 
@@ -27,13 +27,13 @@ const INTERRUPTIONS: u32 = 1000;
 /// server has acknowledged that.
 pub(super) struct Lease {
     connection: Option<Pooled>,
-    answered: Answered,
+    answered: Moment,
     /// Dropped in the middle of a statement.
     interrupted: bool,
 }
 
 impl Lease {
-    pub(super) fn new(connection: Pooled, answered: Answered) -> Self {
+    pub(super) fn new(connection: Pooled, answered: Moment) -> Self {
         Self { connection: Some(connection), answered, interrupted: false }
     }
 
@@ -58,7 +58,7 @@ impl Lease {
     /// Marks that every statement sent has been answered; the transaction may be open.
     pub(super) fn settle(&mut self) {
         self.interrupted = false;
-        self.answered.now();
+        self.answered.is_now();
     }
 
     /// Marks that the server has acknowledged the end of the transaction.

@@ -46,7 +46,8 @@ pub struct Connections {
 pub(super) struct Pool {
     connections: bb8::Pool<Manager>,
     outage: Arc<Outage>,
-    answered: Answered,
+    answered: Moment,
+    distrusted: Moment,
     waiting: Arc<AtomicUsize>,
     wait: Duration,
     queue: usize,
@@ -57,11 +58,13 @@ impl Pool {
         let &Settings { pool_size, pool_wait: wait, pool_queue: queue, .. } = settings;
         let outage = Arc::<Outage>::default();
         let waiting = Arc::<AtomicUsize>::default();
+        let distrusted = Moment::now();
         let manager = Manager {
             target: settings.target.clone(),
             mode: settings.pool_mode,
             search_path,
             outage: outage.clone(),
+            distrusted: distrusted.clone(),
             waiting: waiting.clone(),
         };
         let connections = bb8::Pool::builder()
@@ -73,7 +76,7 @@ impl Pool {
             .queue_strategy(QueueStrategy::Lifo)
             .retry_connection(false) // the manager does, for as long as somebody waits
             .build_unchecked(manager);
-        Self { connections, outage, answered: Answered::new(), waiting, wait, queue }
+        Self { connections, outage, answered: Moment::now(), distrusted, waiting, wait, queue }
     }
 
     /// Takes a connection, waiting for one if there is room in the queue.
@@ -91,6 +94,11 @@ impl Pool {
             Ok(connection) => Ok(Lease::new(connection, self.answered.clone())),
             Err(_) => Err(Error::Unavailable(self.why(self.wait))),
         }
+    }
+
+    /// Gives up every connection that is there now, each when it is next needed.
+    pub(super) fn distrust(&self) {
+        self.distrusted.is_now();
     }
 
     /// Why no connection could be had in this time.
@@ -135,23 +143,23 @@ impl Pool {
     }
 }
 
-/// When a server last answered a call.
+/// When something last happened.
 #[derive(Clone)]
-pub(super) struct Answered(Arc<(Instant, AtomicU64)>);
+pub(super) struct Moment(Arc<(Instant, AtomicU64)>);
 
-impl Answered {
-    fn new() -> Self {
+impl Moment {
+    fn now() -> Self {
         Self(Arc::new((Instant::now(), AtomicU64::new(0))))
     }
 
-    pub(super) fn now(&self) {
+    pub(super) fn is_now(&self) {
         let (start, last) = &*self.0;
-        last.store(start.elapsed().as_millis().try_into().unwrap_or(u64::MAX), Ordering::Relaxed);
+        last.store(start.elapsed().as_micros().try_into().unwrap_or(u64::MAX), Ordering::Relaxed);
     }
 
     fn elapsed(&self) -> Duration {
         let (start, last) = &*self.0;
-        start.elapsed().saturating_sub(Duration::from_millis(last.load(Ordering::Relaxed)))
+        start.elapsed().saturating_sub(Duration::from_micros(last.load(Ordering::Relaxed)))
     }
 }
 
@@ -195,6 +203,8 @@ pub(super) struct Manager {
     mode: PoolMode,
     search_path: SearchPath,
     outage: Arc<Outage>,
+    /// What was made before is not used again.
+    distrusted: Moment,
     waiting: Arc<AtomicUsize>,
 }
 
@@ -225,13 +235,15 @@ impl ManageConnection for Manager {
         }
     }
 
-    /// Only asks whether the socket is known to be closed: a question to the server would cost
-    /// every call a trip.
+    /// Only asks what is known: a question to the server would cost every call a trip.
     async fn is_valid(&self, connection: &mut Connection) -> Result<(), Cause> {
-        match connection.is_closed() {
-            true => Err("the connection was closed".to_owned().into()),
-            false => Ok(()),
+        if connection.is_closed() {
+            return Err("the connection was closed".to_owned().into());
         }
+        if connection.opened.elapsed() > self.distrusted.elapsed() {
+            return Err("another connection was found cut".to_owned().into());
+        }
+        Ok(())
     }
 
     fn has_broken(&self, connection: &mut Connection) -> bool {

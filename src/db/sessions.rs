@@ -32,6 +32,7 @@ pub async fn standing(db: &Db, session: Session) -> Result<Standing, Error> {
     }
 }
 
+#[derive(Clone)]
 struct StandingOf(Session);
 
 impl Query for StandingOf {

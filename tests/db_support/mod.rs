@@ -8,7 +8,7 @@ pub mod pgbouncer;
 pub mod proxy;
 pub mod tls;
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use dev::testing::{Database, Template};
 use tokio_postgres::Client;
@@ -98,6 +98,24 @@ impl Project {
 pub async fn sign_up(admin: &Client, id: Uuid, name: Option<&str>) {
     let sql = "insert into auth.users (id, raw_user_meta_data) values ($1, jsonb_build_object('full_name', $2::text))";
     admin.execute(sql, &[&id, &name]).await.expect("the user can be made");
+}
+
+/// Everything that a migration could touch, outside the service's own schema: tables, columns,
+/// policies, functions, triggers, grants.
+pub async fn inventory(database: &Database) -> BTreeSet<String> {
+    let theirs = "nspname !~ '^pg_' and nspname not in ('information_schema', 'user_service')";
+    let sql = format!(
+        "with theirs as (select * from pg_namespace where {theirs})
+         select format('%s %s', nspname, nspacl) from theirs
+         union all select format('%s %s %s %s %s %s', c.oid, relname, relrowsecurity, relforcerowsecurity, relacl, reloptions) from pg_class c join theirs n on n.oid = relnamespace
+         union all select format('%s %s %s', attrelid, attname, attacl) from pg_attribute join pg_class c on c.oid = attrelid join theirs n on n.oid = relnamespace where attnum > 0
+         union all select format('%s %s %s %s %s', oid, polname, polrelid, pg_get_expr(polqual, polrelid), pg_get_expr(polwithcheck, polrelid)) from pg_policy
+         union all select format('%s %s %s %s', p.oid, proname, md5(prosrc), proacl) from pg_proc p join theirs n on n.oid = pronamespace
+         union all select format('%s %s %s %s', oid, tgname, tgfoid, tgenabled) from pg_trigger where not tgisinternal"
+    );
+    let admin = database.connect(SUPERUSER).await.expect("the server answers");
+    let rows = admin.query(&sql, &[]).await.expect("the catalogue can be read");
+    rows.iter().map(|row| row.get(0)).collect()
 }
 
 /// Where this URL leads.

@@ -34,6 +34,8 @@ struct State {
     stalled: watch::Sender<bool>,
     /// Counts cuts: connections end when it changes.
     cut: watch::Sender<u64>,
+    /// Counts failovers: what was begun before ends at the next byte.
+    failovers: AtomicU64,
 }
 
 impl Proxy {
@@ -49,6 +51,7 @@ impl Proxy {
             refusing: AtomicBool::new(false),
             stalled: watch::channel(false).0,
             cut: watch::channel(0).0,
+            failovers: AtomicU64::new(0),
         });
         let shared = state.clone();
         tokio::spawn(async move {
@@ -89,6 +92,12 @@ impl Proxy {
         self.state.cut.send_modify(|cuts| *cuts += 1);
     }
 
+    /// Ends every connection, which its client notices only when it sends something: as after a
+    /// failover behind an address that stays the same.
+    pub fn fail_over(&self) {
+        self.state.failovers.fetch_add(1, Ordering::SeqCst);
+    }
+
     /// Ends new connections at once, or not any more.
     pub fn refuse(&self, refusing: bool) {
         self.state.refusing.store(refusing, Ordering::SeqCst);
@@ -112,6 +121,7 @@ async fn carry(client: TcpStream, state: Arc<State>) {
         _ => &state.sessions,
     };
     counter.fetch_add(1, Ordering::SeqCst);
+    let begun = state.failovers.load(Ordering::SeqCst);
     let Ok(server) = TcpStream::connect(("127.0.0.1", state.upstream)).await else { return };
     for stream in [&client, &server] {
         stream.set_nodelay(true).expect("a socket");
@@ -119,11 +129,11 @@ async fn carry(client: TcpStream, state: Arc<State>) {
     let (mut client_out, mut client_in) = client.into_split();
     let (mut server_out, mut server_in) = server.into_split();
     tokio::select! {
-        () = pump(&mut client_out, &mut server_in, &state) => {
+        () = pump(&mut client_out, &mut server_in, &state, begun) => {
             // What is on its way to the client still arrives.
             sleep(Duration::from_millis(1)).await;
         }
-        () = pump(&mut server_out, &mut client_in, &state) => {}
+        () = pump(&mut server_out, &mut client_in, &state, begun) => {}
         _ = cut.changed() => {}
     }
 }
@@ -133,11 +143,15 @@ async fn pump(
     from: &mut (impl AsyncReadExt + Unpin),
     to: &mut (impl AsyncWriteExt + Unpin),
     state: &State,
+    begun: u64,
 ) {
     let (sender, mut receiver) = tokio::sync::mpsc::unbounded_channel::<(Instant, Vec<u8>)>();
     let read = async {
         let mut buffer = vec![0; 64 * 1024];
         while let Ok(size @ 1..) = from.read(&mut buffer).await {
+            if begun < state.failovers.load(Ordering::SeqCst) {
+                break;
+            }
             let delay = Duration::from_micros(state.delay.load(Ordering::SeqCst));
             let _ = sender.send((Instant::now() + delay, buffer[..size].to_vec()));
         }
