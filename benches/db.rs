@@ -1,5 +1,17 @@
-//! Work as the caller, beside `pgbench -M prepared` with the same statements and as many clients:
-//! the ratio of calls a second, round by round in one run.
+//! Work as the caller, beside pgbench with the same statements and as many clients: the ratio of
+//! calls a second, round by round in one run. Direct, pgbench has them prepared (`-M prepared`);
+//! through a pooler in transaction mode neither side can (`-M extended`), and there is no limit.
+//!
+//! What bounds each:
+//!
+//! - `one`: the server's work on four statements, which come to it in one flight;
+//! - `read`: the same, and that a connection is kept from the next call until its `ROLLBACK`, a
+//!   flight of its own, was answered;
+//! - `write`: the lock on the one row that all clients change, held from the update until `COMMIT`,
+//!   one flight later;
+//! - `one_pooled`, `read_pooled`: that each statement is prepared first and run when that was
+//!   answered, where pgbench sends both at once, and the pooler's one thread, which carries all;
+//! - `write_pooled`: the lock, as without the pooler.
 
 #[path = "../tests/db_support/mod.rs"]
 mod db_support;
