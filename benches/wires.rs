@@ -364,7 +364,7 @@ fn small_calls_beside_large_bodies(runtime: &Runtime) {
             });
             let beside = p99(&mut connection, &small).await;
             over.store(true, Ordering::Relaxed);
-            assert!(others.await.expect("no panic") > 10, "large bodies were under way");
+            assert!(others.await.expect("no panic") > 0, "large bodies were under way");
             differences.push((beside - alone) * 1e3);
         }
         differences
@@ -382,5 +382,5 @@ async fn p99(connection: &mut Connection, call: &Call) -> f64 {
         times.push(begun.elapsed().as_secs_f64());
     }
     times.sort_by(f64::total_cmp);
-    times[CALLS * 99 / 100]
+    times[times.len() * 99 / 100]
 }

@@ -72,10 +72,15 @@ struct Upload {
 /// answer: over HTTP/2 nothing, since a stream can end by itself.
 fn watch(request: &mut Request<Body>, domain: Domain) -> Option<Unread> {
     let http2 = request.version() >= Version::HTTP_2;
-    let awaits_go_ahead = request.headers().contains_key(header::EXPECT);
-    let (unread, body) = (!http2).then(oneshot::channel).unzip();
+    let (unread, rest) = (!http2)
+        .then(|| {
+            let (unread, body) = oneshot::channel();
+            let awaits_go_ahead = request.headers().contains_key(header::EXPECT);
+            (unread, Unread { body, awaits_go_ahead })
+        })
+        .unzip();
     wrap(request.body_mut(), |body| Upload { inner: Some(body), http2, unread, domain });
-    body.map(|body| Unread { body, awaits_go_ahead })
+    rest
 }
 
 impl http_body::Body for Upload {
