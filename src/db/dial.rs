@@ -91,9 +91,6 @@ impl TlsConnect<Watched<Socket>> for Secure {
     type Future = Pin<Box<dyn Future<Output = Result<Self::Stream, Self::Error>> + Send>>;
 
     fn connect(self, stream: Watched<Socket>) -> Self::Future {
-        Box::pin(async move {
-            let (socket, sqlstate) = stream.into_inner();
-            Ok(Watched::new(self.0.connect(socket).await?, 0, sqlstate))
-        })
+        Box::pin(stream.replace(async move |socket| self.0.connect(socket).await))
     }
 }
