@@ -101,12 +101,12 @@ impl TlsConnect<Watched<Socket>> for Secure {
     type Future = Pin<Box<dyn Future<Output = Result<Self::Stream, Self::Error>> + Send>>;
 
     fn connect(self, stream: Watched<Socket>) -> Self::Future {
-        Box::pin(async move {
-            let (socket, sqlstate) = stream.into_inner();
-            self.progress.begins(Step::Secure);
-            let secured = self.connector.connect(socket).await?;
-            self.progress.is_secured();
-            Ok(Watched::new(secured, 0, sqlstate))
-        })
+        let Self { connector, progress } = self;
+        Box::pin(stream.replace(async move |socket| {
+            progress.begins(Step::Secure);
+            let secured = connector.connect(socket).await?;
+            progress.is_secured();
+            Ok(secured)
+        }))
     }
 }

@@ -211,6 +211,9 @@ pub(super) struct Canceller {
 }
 
 impl Canceller {
+    /// Sends the request, and returns when the server has dealt with it: then it closes the
+    /// connection. Closing it first would be the end of pgbouncer 1.18, where the request is still
+    /// to be passed on.
     pub(super) async fn cancel(&self) -> Result<(), Cause> {
         let socket = dial::dial(&self.peer, self.target.keepalive).await;
         let socket = socket.map_err(|error| Cause::from(error.to_string()))?;
@@ -222,7 +225,10 @@ impl Canceller {
             FirstSqlState::default(),
             Progress::default(),
         );
-        self.token.cancel_query_raw(stream, connector).await.map_err(|error| (&error).into())
+        self.token
+            .cancel_query_raw(stream.server_closes(), connector)
+            .await
+            .map_err(|error| (&error).into())
     }
 }
 

@@ -145,17 +145,29 @@ impl Watch {
 pub(super) struct Watched<S> {
     stream: S,
     watch: Watch,
+    server_closes: bool,
 }
 
 impl<S> Watched<S> {
     /// Watches a stream of which `skip` bytes come before the first message.
     pub(super) fn new(stream: S, skip: usize, first: FirstSqlState) -> Self {
         let at = if skip == 0 { At::Header } else { At::Other(skip) };
-        Self { stream, watch: Watch { at, read: Vec::with_capacity(LOOK_AT), first } }
+        let watch = Watch { at, read: Vec::with_capacity(LOOK_AT), first };
+        Self { stream, watch, server_closes: false }
     }
 
-    pub(super) fn into_inner(self) -> (S, FirstSqlState) {
-        (self.stream, self.watch.first)
+    /// Leaves it to the server to close the stream: shutting it down waits for that.
+    pub(super) fn server_closes(self) -> Self {
+        Self { server_closes: true, ..self }
+    }
+
+    /// Puts another stream in the place of this one's, watched from its first byte.
+    pub(super) async fn replace<T, E>(
+        self,
+        stream: impl AsyncFnOnce(S) -> Result<T, E>,
+    ) -> Result<Watched<T>, E> {
+        let watched = Watched::new(stream(self.stream).await?, 0, self.watch.first);
+        Ok(Watched { server_closes: self.server_closes, ..watched })
     }
 }
 
@@ -172,7 +184,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Watched<S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -186,6 +198,14 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while self.server_closes {
+            let mut unread = [0; 64];
+            let mut unread = ReadBuf::new(&mut unread);
+            ready!(Pin::new(&mut self.stream).poll_read(cx, &mut unread))?;
+            if unread.filled().is_empty() {
+                return Poll::Ready(Ok(()));
+            }
+        }
         Pin::new(&mut self.stream).poll_shutdown(cx)
     }
 }
