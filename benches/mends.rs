@@ -37,8 +37,9 @@ use user_service::{
 const TURNS: usize = 41;
 /// Calls in a round.
 const CALLS: usize = 6_000;
-/// Calls at a time, on one connection.
-const AT_A_TIME: usize = 32;
+/// Connections, and calls at a time on each: a few services and browsers.
+const CONNECTIONS: usize = 8;
+const AT_A_TIME: usize = 4;
 /// What is left of the throughput at least.
 const AT_LEAST: f64 = 0.97;
 
@@ -117,20 +118,24 @@ async fn serve(app: App) -> SocketAddr {
 
 /// How long a round of calls takes.
 async fn round(address: SocketAddr, content_type: &'static str) -> Duration {
-    let stream = TcpStream::connect(address).await.expect("a connection");
-    stream.set_nodelay(true).expect("a socket");
-    let (sender, connection) =
-        hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream))
-            .await
-            .expect("HTTP/2");
-    tokio::spawn(connection);
+    let mut connections = Vec::new();
+    for _ in 0..CONNECTIONS {
+        let stream = TcpStream::connect(address).await.expect("a connection");
+        stream.set_nodelay(true).expect("a socket");
+        let (sender, connection) =
+            hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream))
+                .await
+                .expect("HTTP/2");
+        tokio::spawn(connection);
+        connections.push(sender);
+    }
     let message = message();
     let began = Instant::now();
     let mut callers = JoinSet::new();
-    for _ in 0..AT_A_TIME {
+    for sender in connections.iter().cycle().take(CONNECTIONS * AT_A_TIME) {
         let (mut sender, message) = (sender.clone(), message.clone());
         callers.spawn(async move {
-            for _ in 0..CALLS / AT_A_TIME {
+            for _ in 0..CALLS / (CONNECTIONS * AT_A_TIME) {
                 let request = Request::post("http://x/library.v1.LibraryService/GetBook")
                     .header("content-type", content_type)
                     .header("te", "trailers")
