@@ -89,10 +89,10 @@ impl Api {
         let mut router = Router::default();
         let mut bindings = Vec::new();
         for rpc in pool.services().flat_map(|service| service.methods().collect::<Vec<_>>()) {
-            let of_path = Rpc::new(rpc.clone());
-            rpcs.insert(of_path.path.clone(), Arc::new(of_path));
+            let rpc = Arc::new(Rpc::new(rpc));
+            rpcs.insert(rpc.path.clone(), Arc::clone(&rpc));
             let found = bindings_of(&rpc, http.as_ref()).unwrap_or_else(|problem| {
-                problems.push(format!("{}: {problem}", rpc.full_name()));
+                problems.push(format!("{}: {problem}", rpc.method.full_name()));
                 vec![]
             });
             for binding in found.into_iter().map(Arc::new) {
@@ -167,10 +167,7 @@ impl Api {
 
 /// All bindings of an RPC: its annotation's, then the one that every RPC has, unless the
 /// annotation says the same.
-fn bindings_of(
-    rpc: &MethodDescriptor,
-    http: Option<&ExtensionDescriptor>,
-) -> Result<Vec<Binding>, String> {
+fn bindings_of(rpc: &Arc<Rpc>, http: Option<&ExtensionDescriptor>) -> Result<Vec<Binding>, String> {
     let mut bindings = http.map_or_else(|| Ok(vec![]), |http| Binding::annotated(rpc, http))?;
     let implicit = Binding::implicit(rpc)?;
     let said = bindings.iter().any(|binding| {

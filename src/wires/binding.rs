@@ -1,13 +1,13 @@
 //! An RPC's place in HTTP: one rule of its `google.api.http` annotation, checked.
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 use http::Method;
 use prost_reflect::{
     DynamicMessage, ExtensionDescriptor, FieldDescriptor, Kind, MessageDescriptor, MethodDescriptor,
 };
 
-use super::{template::Template, values};
+use super::{call::Rpc, template::Template, values};
 
 /// The message that carries bytes of any content type instead of JSON.
 pub const HTTP_BODY: &str = "google.api.HttpBody";
@@ -26,7 +26,7 @@ pub enum RequestBody {
 /// One HTTP method and path template at which an RPC can be called.
 #[derive(Clone, Debug)]
 pub struct Binding {
-    rpc: MethodDescriptor,
+    rpc: Arc<Rpc>,
     http_method: Option<Method>,
     template: Template,
     /// The fields of the template's variables, from the request message down.
@@ -38,6 +38,11 @@ pub struct Binding {
 impl Binding {
     /// The RPC.
     pub fn rpc(&self) -> &MethodDescriptor {
+        &self.rpc.method
+    }
+
+    /// The same, as calls carry it.
+    pub(super) fn shared_rpc(&self) -> &Arc<Rpc> {
         &self.rpc
     }
 
@@ -70,18 +75,17 @@ impl Binding {
     pub(super) fn takes_any_content(&self) -> bool {
         match &self.body {
             RequestBody::None => false,
-            RequestBody::Whole => self.rpc.input().full_name() == HTTP_BODY,
+            RequestBody::Whole => self.rpc.method.input().full_name() == HTTP_BODY,
             RequestBody::Field(field) => is_http_body(field),
         }
     }
 
     /// The binding that every RPC has: `POST /package.Service/Method` with the whole message.
-    pub(super) fn implicit(rpc: &MethodDescriptor) -> Result<Self, String> {
-        let path = format!("/{}/{}", rpc.parent_service().full_name(), rpc.name());
+    pub(super) fn implicit(rpc: &Arc<Rpc>) -> Result<Self, String> {
         Ok(Self {
-            rpc: rpc.clone(),
+            rpc: Arc::clone(rpc),
             http_method: Some(Method::POST),
-            template: Template::parse(&path)?,
+            template: Template::parse(&rpc.path)?,
             fields: vec![],
             body: RequestBody::Whole,
             response_body: None,
@@ -90,10 +94,10 @@ impl Binding {
 
     /// The bindings of an RPC's annotation, or what is wrong with them, each with its template.
     pub(super) fn annotated(
-        rpc: &MethodDescriptor,
+        rpc: &Arc<Rpc>,
         http: &ExtensionDescriptor,
     ) -> Result<Vec<Self>, String> {
-        let options = rpc.options();
+        let options = rpc.method.options();
         if !options.has_extension(http) {
             return Ok(vec![]);
         }
@@ -117,11 +121,11 @@ impl Binding {
         Ok(bindings)
     }
 
-    fn from_rule(rpc: &MethodDescriptor, rule: &DynamicMessage) -> Result<Self, String> {
+    fn from_rule(rpc: &Arc<Rpc>, rule: &DynamicMessage) -> Result<Self, String> {
         let (http_method, path) = pattern(rule)?;
         let about = |problem: &str| format!("`{path}` {problem}");
         let template = Template::parse(&path).map_err(about)?;
-        let input = rpc.input();
+        let input = rpc.method.input();
 
         let mut fields = Vec::new();
         for variable in template.variables() {
@@ -157,21 +161,21 @@ impl Binding {
 
         let response_body = match text(rule, "response_body").as_str() {
             "" => None,
-            name => Some(rpc.output().get_field_by_name(name).ok_or_else(|| {
+            name => Some(rpc.method.output().get_field_by_name(name).ok_or_else(|| {
                 about(&format!(
                     "has the response body `{name}`, which is no field of {}",
-                    rpc.output().full_name()
+                    rpc.method.output().full_name()
                 ))
             })?),
         };
-        Ok(Self { rpc: rpc.clone(), http_method, template, fields, body, response_body })
+        Ok(Self { rpc: Arc::clone(rpc), http_method, template, fields, body, response_body })
     }
 }
 
 impl fmt::Display for Binding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let method = self.http_method.as_ref().map_or("*", Method::as_str);
-        write!(f, "{method} {} of {}", self.template, self.rpc.full_name())
+        write!(f, "{method} {} of {}", self.template, self.rpc.method.full_name())
     }
 }
 

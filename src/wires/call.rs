@@ -57,7 +57,7 @@ impl Rpc {
     }
 
     /// `/package.Service/Method`.
-    pub(super) fn path_of(method: &MethodDescriptor) -> String {
+    fn path_of(method: &MethodDescriptor) -> String {
         format!("/{}/{}", method.parent_service().full_name(), method.name())
     }
 }

@@ -286,6 +286,19 @@ mod tests {
         }
     }
 
+    #[tokio::test]
+    async fn time_is_up_beside_work_that_leaves_its_task_no_budget() {
+        let work = Box::pin(async {
+            loop {
+                tokio::task::coop::consume_budget().await;
+            }
+        });
+        let timer = Timer::new(Instant::now() + Duration::from_millis(20));
+        let ended = Timed::<Pin<Box<dyn Future<Output = ()>>>> { inside: work, timer };
+        let ended = tokio::time::timeout(Duration::from_secs(5), ended).await;
+        assert_eq!(ended, Ok(None), "the timer never had its turn");
+    }
+
     #[test]
     fn two_timeouts_are_malformed() {
         let mut headers = HeaderMap::new();

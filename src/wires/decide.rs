@@ -13,7 +13,7 @@ use super::{
     Outcome, Record, Wire, answer,
     api::Api,
     binding::{Binding, RequestBody},
-    call::{Call, Rpc},
+    call::Call,
     content::ContentType,
     reason::{Reason, Refusal},
     router::Found,
@@ -183,12 +183,10 @@ fn decide(api: &Api, request: &Request<Body>, content_type: ContentType) -> Deci
         return Err(NoCall::Refused(refusal, Extra::None));
     }
 
-    let rpc = api.rpc(&Rpc::path_of(binding.rpc()));
-    let Some(rpc) = rpc else { return refused(Reason::RouteNotFound) };
     let path = request.uri().path_and_query().cloned();
     let path = path.unwrap_or_else(|| PathAndQuery::from_static("/"));
     let target = Target { binding: Arc::clone(binding), path, gzip };
-    Ok((Call::new(Wire::Json, rpc), Some(target)))
+    Ok((Call::new(Wire::Json, binding.shared_rpc()), Some(target)))
 }
 
 /// RFC 9112, section 3.2: more than one host is refused, and over HTTP/1.1 none is, too.
