@@ -45,14 +45,35 @@ export async function close(): Promise<void> {
   await browser?.close();
 }
 
+/** Runs in every page: complains when one leaves while a cookie that it wrote may not be stored yet. */
+function watchCookies(): void {
+  const { get, set } = Object.getOwnPropertyDescriptor(Document.prototype, "cookie") ?? {};
+  let unsettled = false;
+  Object.defineProperty(Document.prototype, "cookie", {
+    get() {
+      unsettled = false;
+      return get?.call(this);
+    },
+    set(cookie) {
+      unsettled = true;
+      set?.call(this, cookie);
+    },
+  });
+  navigation.addEventListener("navigate", ({ destination }) => {
+    if (unsettled && !destination.sameDocument) console.error(`left for ${destination.url} with unsettled cookies`);
+  });
+}
+
 /**
  * Opens a fresh browser profile. When the test ends it must not have called anything but the page,
- * the service and the project, nor thrown an error, nor broken the content security policy.
+ * the service and the project, nor thrown an error, nor broken the content security policy, nor left
+ * a page before its cookies were stored.
  */
 export async function visitor(t: TestContext, options: BrowserContextOptions = {}): Promise<Page> {
   const context = await browser.newContext({ baseURL: pageUrl, viewport: { width: 1280, height: 800 }, ...options });
   places.set(context, placeOf(t.name));
   context.setDefaultTimeout(10_000);
+  await context.addInitScript(watchCookies);
   const complaints: string[] = [];
   const allowed = [options.baseURL ?? pageUrl, serviceUrl, supabaseUrl].map((url) => new URL(url).origin);
   context.on("request", (request) => {
@@ -61,7 +82,7 @@ export async function visitor(t: TestContext, options: BrowserContextOptions = {
   });
   context.on("weberror", (error) => complaints.push(`thrown: ${error.error()}`));
   context.on("console", (message) => {
-    if (/Content Security Policy|Minified React error/.test(message.text())) complaints.push(message.text());
+    if (/Content Security Policy|Minified React error|unsettled cookies/.test(message.text())) complaints.push(message.text());
   });
   t.after(async () => {
     await context.close();
