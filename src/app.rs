@@ -26,6 +26,14 @@ use crate::{
 /// How long a browser need not ask again (CORS).
 const PREFLIGHT_AGE: Duration = Duration::from_secs(7200);
 
+/// What the CORS layer says to every page, besides which one may call.
+const TOLD_TO_PAGES: [HeaderName; 4] = [
+    header::ACCESS_CONTROL_ALLOW_HEADERS,
+    header::ACCESS_CONTROL_ALLOW_METHODS,
+    header::ACCESS_CONTROL_EXPOSE_HEADERS,
+    header::ACCESS_CONTROL_MAX_AGE,
+];
+
 /// The web pages that may call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Origins {
@@ -113,7 +121,8 @@ pub fn new<H: Health>(
         .service(routes);
 
     // Outside stand only layers that observe, or that speak HTTP themselves.
-    let pages = with_pages(readiness.pages().merge(pages), BoxCloneSyncService::new(calls));
+    let pages = readiness.pages().merge(pages);
+    let pages = with_pages(pages, BoxCloneSyncService::new(calls), api.clone());
     let guarded = ServiceBuilder::new()
         .map_response(|response: Response<_>| response.map(Body::new))
         .layer(CatchPanicLayer::custom(panicked))
@@ -155,8 +164,12 @@ fn add_reflection(services: &mut RoutesBuilder, api: &Api, closing: &Cancellatio
 }
 
 /// Serves pages at their own paths, and everything else as calls.
-fn with_pages(pages: Router, calls: App) -> Router {
-    pages.fallback_service(
+fn with_pages(pages: Router, calls: App, api: Api) -> Router {
+    let other_method = async move |request: Request<_>| {
+        api.answer_other_method(&request, vec![Method::GET, Method::HEAD, Method::OPTIONS])
+            .map(axum::body::Body::new)
+    };
+    pages.method_not_allowed_fallback(other_method).fallback_service(
         calls
             .map_request(|request: Request<axum::body::Body>| request.map(Body::new))
             .map_response(|response| response.map(axum::body::Body::new)),
@@ -203,7 +216,17 @@ fn with_cors(cors: CorsLayer, inner: App) -> App {
             && !request.headers().contains_key(header::ACCESS_CONTROL_REQUEST_METHOD);
         let (plain, cors) = (plain.clone(), cors.clone());
         async move {
-            if asks_the_api { plain.oneshot(request).await } else { cors.oneshot(request).await }
+            if asks_the_api {
+                return plain.oneshot(request).await;
+            }
+            let mut response = cors.oneshot(request).await?;
+            if !response.headers().contains_key(header::ACCESS_CONTROL_ALLOW_ORIGIN) {
+                // The layer tells a page that may not call what it could do if it might.
+                for name in TOLD_TO_PAGES {
+                    response.headers_mut().remove(name);
+                }
+            }
+            Ok(response)
         }
     }))
 }

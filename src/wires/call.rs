@@ -122,6 +122,8 @@ pub struct Record(Arc<Entries>);
 struct Entries {
     call: OnceLock<Call>,
     outcome: OnceLock<Outcome>,
+    /// The handler's answer did not reach the client: how the call ended instead.
+    overruled: OnceLock<Outcome>,
 }
 
 impl Record {
@@ -132,7 +134,7 @@ impl Record {
 
     /// How the call ended; `None` while it has not, or when the client went away.
     pub fn outcome(&self) -> Option<&Outcome> {
-        self.0.outcome.get()
+        self.0.overruled.get().or_else(|| self.0.outcome.get())
     }
 
     /// Notes what was decided. The first note stands.
@@ -143,5 +145,10 @@ impl Record {
     /// Notes how the call ended. The first note stands.
     pub(super) fn ended(&self, outcome: Outcome) {
         let _ = self.0.outcome.set(outcome);
+    }
+
+    /// Notes that the call failed after all, on the way from the handler to the client.
+    pub(super) fn overruled(&self, outcome: Outcome) {
+        let _ = self.0.overruled.set(outcome);
     }
 }

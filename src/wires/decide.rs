@@ -87,10 +87,26 @@ impl Step for DecideStep {
     }
 }
 
-impl DecideStep {
-    fn answer(
+impl Api {
+    /// Answers a request at a path that is a page's and no RPC's, which takes these methods but not
+    /// the request's own: 204 with `Allow` to `OPTIONS`, 405 to any other.
+    pub fn answer_other_method<B>(
         &self,
-        request: &Request<Body>,
+        request: &Request<B>,
+        methods: Vec<Method>,
+    ) -> Response<Body> {
+        let no_call = match *request.method() {
+            Method::OPTIONS => NoCall::Options(methods),
+            _ => NoCall::Refused(Reason::MethodNotAllowed.into(), Extra::Allow(methods)),
+        };
+        DecideStep::new(self.clone()).answer(request, ContentType::of(request.headers()), no_call)
+    }
+}
+
+impl DecideStep {
+    fn answer<B>(
+        &self,
+        request: &Request<B>,
         content_type: ContentType,
         no_call: NoCall,
     ) -> Response<Body> {
@@ -142,6 +158,7 @@ impl DecideStep {
         }
     }
 }
+
 /// Path, then method, then content type.
 fn decide(api: &Api, request: &Request<Body>, content_type: ContentType) -> Decision {
     if !has_its_host(request) {
@@ -175,6 +192,7 @@ fn decide(api: &Api, request: &Request<Body>, content_type: ContentType) -> Deci
     }
     let gzip = match content_encoding(request.headers()) {
         Some(gzip) => gzip,
+        None if !takes_body => false, // there is nothing to read
         None => return Err(NoCall::Refused(Reason::ContentType.into(), Extra::AcceptEncoding)),
     };
     if binding.rpc().is_client_streaming() {

@@ -88,7 +88,7 @@ fn complete(domain: Domain, status: &Status) -> Option<Status> {
     if !status.details().is_empty() {
         return None;
     }
-    let reason = Reason::for_code(status.code())?;
+    let reason = Reason::for_bare(status)?;
     let details = ErrorDetails::with_error_info(reason.as_str(), domain, []);
     Some(Status::with_error_details(status.code(), reason.message(), details))
 }

@@ -7,6 +7,9 @@ use tonic_types::{ErrorDetails, StatusExt as _};
 /// How long a client is asked to wait before it tries again, where trying again helps.
 const RETRY_DELAY: std::time::Duration = std::time::Duration::from_secs(1);
 
+/// How tonic begins to say that a compressed message unpacks to more than the limit.
+const UNPACKS_TO_TOO_MUCH: &str = "Error decompressing: size limit";
+
 /// Writes the table of reasons once: its name on the wire, its gRPC and HTTP codes, its sentence.
 macro_rules! reasons {
     ($($variant:ident $name:literal $code:ident $http:ident $message:literal;)+) => {
@@ -61,10 +64,13 @@ impl Reason {
     }
 
     /// The reason for a status that says none: one that tonic itself made.
-    pub(super) fn for_code(code: Code) -> Option<Self> {
-        match code {
+    pub(super) fn for_bare(status: &Status) -> Option<Self> {
+        match status.code() {
             Code::InvalidArgument => Some(Self::RequestMalformed),
-            Code::OutOfRange | Code::ResourceExhausted => Some(Self::BodyTooLarge),
+            // A handler has other limits than this one.
+            Code::ResourceExhausted if status.message().starts_with(UNPACKS_TO_TOO_MUCH) => {
+                Some(Self::BodyTooLarge)
+            }
             Code::Unimplemented => Some(Self::NotImplemented),
             Code::DeadlineExceeded => Some(Self::Deadline),
             Code::Internal | Code::Unknown => Some(Self::Internal),

@@ -1,6 +1,6 @@
 //! A gRPC answer as an HTTP answer.
 
-use std::sync::Arc;
+use std::{fmt, sync::Arc};
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Response};
@@ -9,12 +9,12 @@ use tokio::task;
 use tonic::{Code, Status, body::Body};
 
 use super::{
-    answer,
+    Outcome, Record, answer,
     api::Api,
     binding::{Binding, HTTP_BODY, is_http_body},
     frames::Messages,
     json,
-    reason::Reason,
+    reason::{Domain, Reason},
     request::OFF_WORKERS,
     stream,
 };
@@ -27,6 +27,20 @@ pub(super) struct Asked {
     /// A stream is wanted as server-sent events.
     pub(super) events: bool,
     pub(super) head: bool,
+    /// Where it is noted that an answer cannot be shown.
+    pub(super) record: Record,
+}
+
+impl Asked {
+    /// Turns an encoded message into what the answer shows of it.
+    pub(super) async fn show(&self, api: &Api, message: Bytes) -> Result<Content, Status> {
+        content(Arc::clone(&self.binding), message).await.map_err(|Unwritable| {
+            let status = api.domain().status(Reason::Internal);
+            let reason = Domain::reason_name(&status);
+            self.record.overruled(Outcome { code: status.code(), reason });
+            status
+        })
+    }
 }
 
 /// Turns the answer of the gRPC routes into one in HTTP's own terms.
@@ -37,20 +51,20 @@ pub(super) async fn from_grpc(api: &Api, asked: Asked, response: Response<Body>)
     let answered = if asked.binding.rpc().is_server_streaming() {
         stream::answer(api, asked, messages).await
     } else {
-        unary(asked.binding, messages).await
+        unary(api, &asked, messages).await
     };
     let mut response = answered.unwrap_or_else(|status| answer::error(api, &status, authorized));
     pass_metadata(api, &parts.headers, response.headers_mut());
     if head { answer::without_body(response) } else { response }
 }
 
-async fn unary(binding: Arc<Binding>, mut messages: Messages) -> Result<Response<Body>, Status> {
+async fn unary(api: &Api, asked: &Asked, mut messages: Messages) -> Result<Response<Body>, Status> {
     let message = messages.next().await;
     let end = messages.end().await;
     if end.code() != Code::Ok {
         return Err(end);
     }
-    let content = content(binding, message.unwrap_or_default()).await?;
+    let content = asked.show(api, message.unwrap_or_default()).await?;
     let json = HeaderValue::from_static("application/json");
     Ok(answer::ok(content.raw.unwrap_or(json), content.body))
 }
@@ -62,20 +76,20 @@ pub(super) struct Content {
     pub(super) body: Bytes,
 }
 
-/// Turns an encoded message into what the answer shows of it.
-pub(super) async fn content(binding: Arc<Binding>, message: Bytes) -> Result<Content, Status> {
+async fn content(binding: Arc<Binding>, message: Bytes) -> Result<Content, Unwritable> {
     let large = message.len() > OFF_WORKERS;
     let convert = move || convert(&binding, message);
     if large {
-        return task::spawn_blocking(convert).await.unwrap_or_else(|_| Err(unwritable(&"panic")));
+        let converted = task::spawn_blocking(convert).await;
+        return converted.unwrap_or_else(|panic| Err(Unwritable::because(&panic)));
     }
     convert()
 }
 
-fn convert(binding: &Binding, message: Bytes) -> Result<Content, Status> {
+fn convert(binding: &Binding, message: Bytes) -> Result<Content, Unwritable> {
     let output = binding.rpc().output();
     let mut message =
-        DynamicMessage::decode(output, message).map_err(|error| unwritable(&error))?;
+        DynamicMessage::decode(output, message).map_err(|error| Unwritable::because(&error))?;
     let http_body = match binding.response_body() {
         None => (binding.rpc().output().full_name() == HTTP_BODY).then(|| message.clone()),
         Some(field) if is_http_body(field) => message.get_field(field).as_message().cloned(),
@@ -88,7 +102,7 @@ fn convert(binding: &Binding, message: Bytes) -> Result<Content, Status> {
         None => json::write(&message),
         Some(field) => json::write_field(&mut message, field),
     };
-    let body = json.map_err(|error| unwritable(&error))?.into();
+    let body = json.map_err(|error| Unwritable::because(&error))?.into();
     Ok(Content { raw: None, body })
 }
 
@@ -107,10 +121,14 @@ fn raw(mut message: DynamicMessage) -> Content {
 }
 
 /// A handler's message that JSON cannot show: an `Any` of a type that the descriptors lack, a
-/// timestamp out of range.
-fn unwritable(cause: &dyn std::fmt::Display) -> Status {
-    tracing::error!(%cause, "an answer cannot be written as JSON");
-    Status::internal(Reason::Internal.message())
+/// timestamp out of range. Why is in the log.
+struct Unwritable;
+
+impl Unwritable {
+    fn because(cause: &dyn fmt::Display) -> Self {
+        tracing::error!(%cause, "an answer cannot be written as JSON");
+        Self
+    }
 }
 
 fn pass_metadata(api: &Api, metadata: &HeaderMap, headers: &mut HeaderMap) {

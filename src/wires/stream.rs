@@ -12,7 +12,7 @@ use super::{
     answer,
     api::Api,
     frames::Messages,
-    respond::{Asked, Content, content},
+    respond::{Asked, Content},
 };
 
 /// How messages follow each other.
@@ -33,7 +33,7 @@ pub(super) async fn answer(
     mut messages: Messages,
 ) -> Result<Response<Body>, Status> {
     let first = match messages.next().await {
-        Some(message) => Some(content(asked.binding.clone(), message).await?),
+        Some(message) => Some(asked.show(api, message).await?),
         None => None,
     };
     let (form, content_type) = match first.as_ref().and_then(|first| first.raw.clone()) {
@@ -78,7 +78,7 @@ impl State {
         let next = match self.next.take() {
             Some(next) => next,
             None => match self.messages.next().await {
-                Some(message) => content(self.asked.binding.clone(), message).await,
+                Some(message) => self.asked.show(&self.api, message).await,
                 None => {
                     let end = self.messages.end().await;
                     if end.code() == Code::Ok {

@@ -10,7 +10,7 @@ use tonic_web::GrpcWebLayer;
 use tower::{Layer as _, Service as _};
 
 use super::{
-    Wire, answer,
+    Record, Wire, answer,
     api::Api,
     call::Call,
     content::accepts,
@@ -74,6 +74,7 @@ async fn json<S: Inner>(
         authorized: request.headers().contains_key(header::AUTHORIZATION),
         events: accepts(request.headers(), "text/event-stream"),
         head: request.method() == Method::HEAD,
+        record: request.extensions().get::<Record>().cloned().unwrap_or_default(),
     };
     let Ok(response) = inner.call(request::into_grpc(&api, &call, target, request)).await;
     respond::from_grpc(&api, asked, response).await

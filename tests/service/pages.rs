@@ -22,6 +22,22 @@ async fn pages_are_not_there_until_they_are_switched_on() {
 }
 
 #[tokio::test]
+async fn a_page_answers_other_methods_as_the_api_does() {
+    let service = Service::with(&ON).await;
+    for path in PAGES.iter().chain(&["/healthz", "/readyz"]) {
+        let answer = service.client.http(Method::OPTIONS, path, &[], "").await;
+        assert_eq!(answer.status, 204, "{path}");
+        assert_eq!(answer.header("allow"), Some("GET, HEAD, OPTIONS"), "{path}");
+        for method in [Method::POST, Method::DELETE] {
+            let answer = service.client.http(method, path, &[], "").await;
+            assert_eq!(answer.status, 405, "{path}");
+            assert_eq!(answer.header("allow"), Some("GET, HEAD, OPTIONS"), "{path}");
+            assert_eq!(answer.json()["details"][0]["reason"], "METHOD_NOT_ALLOWED", "{path}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn pages_run_nothing_inline_and_reach_only_the_service_and_the_project() {
     let service = Service::with(&ON).await;
     for path in ["/", "/docs"] {

@@ -260,6 +260,8 @@ async fn a_gzip_body_is_unpacked_within_the_limit() {
         assert_eq!(answer.refusal(), refusal(415, "CONTENT_TYPE", ""));
         assert_eq!(answer.header("accept-encoding"), "gzip, identity");
     }
+    let request = server.request(Method::GET, "/v1/books/1").header(header::CONTENT_ENCODING, "br");
+    assert_eq!(server.send(request.body(Full::default()).expect("a request")).await.status, 200);
 }
 
 #[tokio::test]

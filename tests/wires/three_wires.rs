@@ -40,6 +40,18 @@ async fn the_same_answer_on_each_wire() {
 }
 
 #[tokio::test]
+async fn a_handlers_own_limit_is_not_taken_for_that_of_the_request() {
+    let server = Server::start().await;
+    for (code, http) in [(Code::ResourceExhausted, 429), (Code::OutOfRange, 400)] {
+        let body = json!({"code": code as i32, "message": "the shelf is full"});
+        let answer = server.json(Method::POST, "/v1/fail", body.to_string()).await;
+        assert_eq!(answer.status, http);
+        assert_eq!(answer.json(), body);
+        assert_eq!(server.outcome().await, (code, String::new()));
+    }
+}
+
+#[tokio::test]
 async fn the_same_error_on_each_wire() {
     let server = Server::start().await;
     for (code, http) in [
