@@ -8,6 +8,9 @@ cd "$(dirname "$0")/.."
 
 blocks=$(mktemp -d)
 trap 'rm -rf "$blocks"' EXIT
+# A refusal is a failure, which curl does not think by itself.
+export CURL_HOME=$blocks
+echo fail-with-body >"$blocks/.curlrc"
 
 # One file a block: its first line says where it stands, and the reason why it is not run, if any.
 awk -v out="$blocks" '

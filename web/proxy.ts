@@ -5,6 +5,11 @@ import { contentSecurityPolicy } from "./lib/csp";
 import { env } from "./lib/env";
 import { HOME, nextPath, signInPath } from "./lib/paths";
 
+/** What @supabase/ssr keeps a session in; beside it there are cookies of sign-ins that were begun. */
+const SESSION_COOKIE = /^sb-.+-auth-token(\.\d+)?$/;
+/** What it sends with a refreshed session, which no cache may keep. */
+const ABOUT_CACHES = ["cache-control", "expires", "pragma"];
+
 /**
  * Runs before every page: refreshes the session (server components cannot write cookies), sends
  * strangers to the sign-in page, and sets the security headers.
@@ -12,7 +17,7 @@ import { HOME, nextPath, signInPath } from "./lib/paths";
 export async function proxy(request: NextRequest) {
   const policy = contentSecurityPolicy(btoa(crypto.randomUUID()));
   request.headers.set("content-security-policy", policy); // from here Next takes the nonce
-  const hadSession = request.cookies.getAll().some(({ name }) => /^sb-.+-auth-token/.test(name));
+  const hadSession = request.cookies.getAll().some(({ name }) => SESSION_COOKIE.test(name));
 
   let response = NextResponse.next({ request });
   const supabase = createServerClient(env.supabaseUrl, env.supabaseKey, {
@@ -34,15 +39,27 @@ export async function proxy(request: NextRequest) {
     unknown: isAuthRetryableFetchError(error),
     hadSession,
   });
-  if (target) {
+  if (target && !isAction(request)) {
     const redirect = NextResponse.redirect(new URL(target, request.url));
     for (const cookie of response.cookies.getAll()) redirect.cookies.set(cookie);
+    for (const name of ABOUT_CACHES) {
+      const value = response.headers.get(name);
+      if (value) redirect.headers.set(name, value);
+    }
     response = redirect;
   }
   response.headers.set("content-security-policy", policy);
   response.headers.set("referrer-policy", "same-origin");
   response.headers.set("x-content-type-options", "nosniff");
   return response;
+}
+
+/**
+ * Whether this is a Server Action. It answers in a form of its own, in which a redirect to another
+ * page has no place: the action finds out by itself that nobody is signed in.
+ */
+function isAction(request: NextRequest): boolean {
+  return request.method === "POST" && request.headers.has("next-action");
 }
 
 interface Visitor {

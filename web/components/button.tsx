@@ -10,11 +10,11 @@ export function Button({ look = "primary", busy = false, type = "button", onClic
   return (
     <button
       {...rest}
-      type={busy ? "button" : type}
+      type={type}
       className={`button ${look}`}
       aria-disabled={busy || undefined}
       data-busy={busy || undefined}
-      onClick={busy ? undefined : onClick}
+      onClick={busy ? (event) => event.preventDefault() : onClick} // Enter in a field presses it, too
     >
       <span>{children}</span>
     </button>

@@ -71,6 +71,26 @@ test("renaming in the browser reaches the form that the server made", async (t) 
   assert.ok(await rename.evaluate((button) => button === document.activeElement), "the focus is lost");
 });
 
+test("Enter, pressed again while the name is being saved, saves it once", async (t) => {
+  const user = await newUser("Ada Byron");
+  const page = await visitor(t);
+  await signIn(page, user);
+  let calls = 0;
+  let release = () => {};
+  const held = new Promise<void>((done) => (release = done));
+  await page.route("**/user.v1.UserService/UpdateName", async (route) => {
+    calls += 1;
+    await held;
+    await route.continue();
+  });
+  await page.getByRole("button", { name: "Rename" }).click();
+  await page.getByLabel("New name").fill("Ada Lovelace");
+  for (let press = 0; press < 3; press += 1) await page.keyboard.press("Enter");
+  release();
+  await page.getByRole("heading", { name: "Ada Lovelace" }).waitFor();
+  assert.equal(calls, 1);
+});
+
 test("Escape leaves renaming and keeps the name", async (t) => {
   const user = await newUser("Ada Lovelace");
   const page = await visitor(t);

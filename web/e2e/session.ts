@@ -60,6 +60,29 @@ test("an expired session leads to the sign-in page, and signing in leads back", 
   await page.getByRole("heading", { name: "Ada Lovelace" }).waitFor();
 });
 
+test("saving when the session has ended leads to the sign-in page, too", async (t) => {
+  const user = await newUser("Ada Byron");
+  const page = await visitor(t);
+  await signIn(page, user);
+  await editSession(page.context(), (session) => {
+    expire(session);
+    session.refresh_token = "gone";
+  });
+  await page.getByLabel("Full name").fill("Ada Lovelace");
+  await page.getByRole("button", { name: "Save changes" }).click();
+  await page.waitForURL("**/sign-in?reason=ended");
+  await page.getByRole("status").filter({ hasText: "Your session has ended." }).waitFor();
+});
+
+test("no cache keeps a session that was renewed on the way to another page", async (t) => {
+  const page = await visitor(t);
+  await signIn(page, await newUser());
+  await editSession(page.context(), expire);
+  const answer = await page.context().request.get("/", { maxRedirects: 0 });
+  assert.match(answer.headers()["set-cookie"] ?? "", /sb-.+-auth-token/);
+  assert.match(answer.headers()["cache-control"] ?? "", /no-store/);
+});
+
 test("an open page whose session can no longer be renewed leaves for the sign-in page", async (t) => {
   const user = await newUser("Ada Lovelace");
   const page = await visitor(t);

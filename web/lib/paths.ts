@@ -15,7 +15,8 @@ export function nextPath(value: unknown): Route {
   const base = "http://this.site";
   const url = URL.canParse(value, base) ? new URL(value, base) : null;
   if (url?.origin !== base || !value.startsWith("/")) return HOME;
-  return `${url.pathname}${url.search}` as Route;
+  const path = `${url.pathname}${url.search}`;
+  return (path.startsWith("//") ? HOME : path) as Route; // `/..//host` is `//host` by now
 }
 
 /** The sign-in page that leads back to `next`. */
