@@ -109,6 +109,7 @@ test("the chosen theme is there from the first paint, without scripts", async (t
   await page.getByText("dark", { exact: true }).click();
   const background = () => getComputedStyle(document.documentElement).backgroundColor;
   assert.equal(await page.evaluate(background), "rgb(14, 15, 17)");
+  await page.waitForFunction(() => document.cookie.includes("theme=dark")); // reading it, it is stored
 
   const storageState = await page.context().storageState();
   const plain = await visitor(t, { colorScheme: "light", javaScriptEnabled: false, storageState });
