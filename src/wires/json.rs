@@ -25,7 +25,7 @@ use super::{
 const OPTIONS: SerializeOptions = SerializeOptions::new().use_proto_field_name(true);
 
 /// Messages may nest as deep as prost decodes them, less one for the value of a last level.
-const MAX_DEPTH: usize = 99;
+pub(super) const MAX_DEPTH: usize = 99;
 
 const NOT_JSON: Refusal = Refusal::saying(Reason::RequestMalformed, "the body is not valid JSON");
 const TOO_DEEP: Refusal =

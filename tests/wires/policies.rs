@@ -533,3 +533,19 @@ async fn deep_nesting_is_refused_whatever_it_nests() {
     }
     assert!((30..40).contains(&refused), "{refused}");
 }
+
+#[tokio::test]
+async fn a_query_opens_no_more_messages_than_a_body() {
+    let server = Server::start().await;
+    let search = |depth: usize| {
+        format!("/v1/books:search?place.{}city=x", "inside.".repeat(depth.saturating_sub(2)))
+    };
+    for depth in [2, 98, 99] {
+        assert_eq!(server.get(&search(depth)).await.status, 200, "{depth}");
+    }
+    for depth in [102, 103, 4_000] {
+        let answer = server.get(&search(depth)).await;
+        let name = search(depth).split(['?', '=']).nth(1).expect("a name")[..200.min(7 * depth)].to_owned();
+        assert_eq!(answer.refusal(), refusal(400, "FIELD_INVALID", &name), "{depth}");
+    }
+}
