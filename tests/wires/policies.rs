@@ -6,6 +6,7 @@ use bytes::Bytes;
 use flate2::{Compression, write::GzEncoder};
 use http::{Method, Request, header};
 use http_body_util::Full;
+use prost::Message as _;
 use serde_json::json;
 use test_protos::library::v1::*;
 use tokio::{
@@ -545,7 +546,39 @@ async fn a_query_opens_no_more_messages_than_a_body() {
     }
     for depth in [102, 103, 4_000] {
         let answer = server.get(&search(depth)).await;
-        let name = search(depth).split(['?', '=']).nth(1).expect("a name")[..200.min(7 * depth)].to_owned();
+        let name = search(depth).split(['?', '=']).nth(1).expect("a name")[..200.min(7 * depth)]
+            .to_owned();
         assert_eq!(answer.refusal(), refusal(400, "FIELD_INVALID", &name), "{depth}");
     }
+}
+
+#[tokio::test]
+async fn an_answer_that_nests_without_end_is_an_error_and_no_crash() {
+    let server = Server::start().await;
+    let nested = |depth: usize| {
+        let mut any = prost_types::Any::default();
+        for _ in 0..depth {
+            any = prost_types::Any {
+                type_url: "type.googleapis.com/google.protobuf.Any".into(),
+                value: any.encode_to_vec(),
+            };
+        }
+        any
+    };
+    let answer_with = |answer| *server.library.echo.lock().expect("an answer") = Some(answer);
+    for (depth, http) in [(0, 200), (1, 200), (97, 200), (98, 500), (6_000, 500)] {
+        answer_with(Ok(Everything { any: Some(nested(depth)), ..Default::default() }));
+        let answer = server.json(Method::POST, "/v1/echo", "{}").await;
+        assert_eq!(answer.status, http, "{depth} {answer:?}");
+        if http == 500 {
+            assert_eq!(answer.json()["code"], Code::Internal as i32);
+        }
+    }
+    // A detail of an error that cannot be shown is shown as its bytes.
+    let details = tonic_types::pb::Status { details: vec![nested(6_000)], ..Default::default() };
+    let details = details.encode_to_vec().into();
+    answer_with(Err(tonic::Status::with_details(Code::Aborted, "nested", details)));
+    let answer = server.json(Method::POST, "/v1/echo", "{}").await;
+    assert_eq!(answer.json()["details"][0]["@type"], nested(1).type_url);
+    assert!(answer.json()["details"][0]["value"].is_string(), "{answer:?}");
 }

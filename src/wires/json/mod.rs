@@ -3,26 +3,21 @@
 //! `prost-reflect` reads and writes it. What it lets pass or cannot name is checked before: names
 //! that are unknown, given twice, or two of one oneof.
 
-use std::{
-    collections::{HashMap, HashSet},
-    fmt,
-};
+mod form;
+mod write;
 
-use prost_reflect::{
-    DynamicMessage, FieldDescriptor, Kind, MessageDescriptor, ReflectMessage as _, SerializeOptions,
-};
+use std::{collections::HashSet, fmt};
+
+use prost_reflect::{DynamicMessage, FieldDescriptor, Kind, MessageDescriptor};
 use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 use serde_path_to_error::{Segment, Track};
 
+pub(super) use self::write::{to_value, write, write_field};
 use super::{
-    floats::Floats,
     reason::{Reason, Refusal},
     values::expected,
 };
-
-/// The proto's own names; unset fields left out.
-const OPTIONS: SerializeOptions = SerializeOptions::new().use_proto_field_name(true);
 
 /// Messages may nest as deep as prost decodes them, less one for the value of a last level.
 pub(super) const MAX_DEPTH: usize = 99;
@@ -53,42 +48,6 @@ pub(super) fn read_field(field: &FieldDescriptor, json: &[u8]) -> Result<Dynamic
     let value: &RawValue = serde_json::from_slice(json).map_err(|_| NOT_JSON)?;
     let whole = format!("{{\"{}\":{}}}", field.name(), value.get());
     read(field.parent_message(), whole.as_bytes())
-}
-
-/// Writes a message.
-pub(super) fn write(message: &DynamicMessage) -> Result<Vec<u8>, serde_json::Error> {
-    let mut json = Vec::with_capacity(128);
-    let serializer = &mut serde_json::Serializer::new(&mut json);
-    message.serialize_with_options(Floats(serializer), &OPTIONS)?;
-    Ok(json)
-}
-
-/// Writes one field's value. A message or an optional scalar that is not set is `null`.
-pub(super) fn write_field(
-    message: &mut DynamicMessage,
-    field: &FieldDescriptor,
-) -> Result<Vec<u8>, serde_json::Error> {
-    if !message.has_field(field) && field.supports_presence() {
-        return Ok(b"null".to_vec());
-    }
-    let mut alone = DynamicMessage::new(message.descriptor());
-    let options = match message.take_field(field) {
-        Some(value) => {
-            alone.set_field(field, value);
-            OPTIONS
-        }
-        None => OPTIONS.skip_default_fields(false),
-    };
-    let mut json = Vec::with_capacity(128);
-    let serializer = &mut serde_json::Serializer::new(&mut json);
-    alone.serialize_with_options(Floats(serializer), &options)?;
-    let object: HashMap<&str, &RawValue> = serde_json::from_slice(&json)?;
-    Ok(object.get(field.name()).map_or("null", |value| value.get()).into())
-}
-
-/// A message as a JSON value.
-pub(super) fn to_value(message: &DynamicMessage) -> Option<serde_json::Value> {
-    message.serialize_with_options(Floats(serde_json::value::Serializer), &OPTIONS).ok()
 }
 
 /// The field that a path of JSON names leads to.
