@@ -127,6 +127,10 @@ async fn a_query_that_does_not_fit_is_refused_by_name() {
         ("big=9223372036854775808.0", "big"),
         ("ubig=18446744073709551616", "ubig"),
         ("min_pages=01", "min_pages"),
+        // These are one value each, and have no names inside.
+        ("since.seconds=5", "since.seconds"),
+        ("max_pages.value=5", "max_pages.value"),
+        ("extra.fields=x", "extra.fields"),
     ] {
         let answer = server.get(&format!("/v1/books:search?{query}")).await;
         assert_eq!(answer.refusal(), (400, "FIELD_INVALID".into(), field.into()), "{query}");
@@ -335,6 +339,10 @@ fn a_wrong_annotation_stops_the_start_and_says_why() {
     }
     let fine = Api::new(&[&with_rule("GetBook", json!({"get": "/{name}"}))], Options::default());
     fine.expect("a literal page beside it is no collision");
+
+    let inside = with_rule("SearchBooks", json!({"get": "/v1/{since.seconds}"}));
+    let error = Api::new(&[&inside], Options::default()).expect_err("a refusal").to_string();
+    assert!(error.contains("binds `since.seconds`: this type has no fields inside"), "{error}");
 }
 
 #[test]
