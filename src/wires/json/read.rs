@@ -124,10 +124,7 @@ impl<'de> Walk<'de> {
                 deserializer.deserialize_map(Map { entry, walk: self }).map(Value::Map)
             }
         };
-        value.map_err(|error| {
-            let _: D::Error = self.refuse(slot.expected());
-            error
-        })
+        value.inspect_err(|_| self.note(slot.expected()))
     }
 
     fn message<D>(

@@ -1,6 +1,6 @@
 //! Where the reader is, and what it found wrong.
 
-use std::{borrow::Cow, fmt::Write as _};
+use std::borrow::Cow;
 
 use serde::de::Error;
 
@@ -59,20 +59,26 @@ impl<'de> Walk<'de> {
 
     /// Refuses what is at this place, unless something inside it is refused already.
     pub(super) fn refuse<E: Error>(&mut self, description: impl Into<String>) -> E {
-        if self.refusal.is_none() && !self.path.is_empty() {
-            let mut path = String::new();
-            for place in &self.path {
-                let written = match place {
-                    Place::Name(name) if path.is_empty() => write!(path, "{name}"),
-                    Place::Name(name) => write!(path, ".{name}"),
-                    Place::Index(index) => write!(path, "[{index}]"),
-                };
-                // Memory does not refuse.
-                debug_assert!(written.is_ok());
-            }
-            self.refusal = Some(Refusal::field(&path, description));
-        }
+        self.note(description);
         E::custom("refused")
+    }
+
+    /// The same, for a place that has an error.
+    pub(super) fn note(&mut self, description: impl Into<String>) {
+        if self.refusal.is_some() || self.path.is_empty() {
+            return;
+        }
+        let mut path = String::new();
+        for place in &self.path {
+            match place {
+                Place::Name(name) => {
+                    path += if path.is_empty() { "" } else { "." };
+                    path += name;
+                }
+                Place::Index(index) => path += &format!("[{index}]"),
+            }
+        }
+        self.refusal = Some(Refusal::field(&path, description));
     }
 
     /// What ended the reading: the refusal of a place, or of the body as a whole where none fits.
