@@ -5,6 +5,9 @@ use std::{cell::OnceCell, convert::Infallible};
 use bytes::Bytes;
 use http::{HeaderMap, Method, Request, Response, StatusCode, Uri, Version, header};
 use http_body_util::{BodyExt as _, Full};
+use prost_reflect::{
+    DynamicMessage, Kind, MessageDescriptor, ReflectMessage as _, prost::Message as _,
+};
 use tokio::runtime::{Builder, Runtime};
 use tonic::{Status, body::Body};
 use tower::{Layer as _, Service as _, service_fn, util::BoxCloneService};
@@ -43,11 +46,18 @@ pub fn call(method: Method, uri: Uri, headers: HeaderMap, body: Bytes) -> Answer
     if answer.headers.get(header::CONTENT_TYPE).is_some_and(|it| it == "application/json")
         && !answer.body.is_empty()
     {
-        let json: serde_json::Value = serde_json::from_slice(&answer.body).expect("JSON");
+        let json = json(&answer);
         let refused = json["details"][0]["reason"].is_string();
         assert_eq!(refused, status != 200, "{answer:?}");
     }
     answer
+}
+
+/// An answer's JSON, however deep.
+pub fn json(answer: &Answer) -> serde_json::Value {
+    let mut parser = serde_json::Deserializer::from_slice(&answer.body);
+    parser.disable_recursion_limit();
+    parser.into_iter().next().expect("JSON").expect("JSON")
 }
 
 impl Wires {
@@ -71,10 +81,11 @@ impl Wires {
 
 /// Plain gRPC, as a handler behind tonic's codec answers.
 async fn give_back(request: Request<Body>) -> Result<Response<Body>, Infallible> {
-    let call = request.extensions().get::<Call>().expect("decided");
-    let same = call.method().input() == call.method().output();
+    let method = request.extensions().get::<Call>().expect("decided").method().clone();
+    let same = method.input() == method.output();
     let message = match request.into_body().collect().await {
-        Ok(body) if same => body.to_bytes(),
+        Ok(body) if same && method.name() == "Echo" => body.to_bytes(),
+        Ok(body) if same => without_masks(method.input(), &body.to_bytes()),
         Ok(_) => Bytes::from_static(&[0; 5]),
         Err(status) => return Ok(status.into_http()),
     };
@@ -82,4 +93,17 @@ async fn give_back(request: Request<Body>) -> Result<Response<Body>, Infallible>
     Status::ok("").add_header(&mut trailers).expect("a header");
     let trailers = async move { Some(Ok(trailers)) };
     Ok(Response::new(Body::new(Full::new(message).with_trailers(trailers))))
+}
+
+/// The message without its field masks: those of a query can name what JSON has no name for.
+fn without_masks(descriptor: MessageDescriptor, framed: &[u8]) -> Bytes {
+    let mut message = DynamicMessage::decode(descriptor, &framed[5..]).expect("a message");
+    for field in message.descriptor().fields() {
+        if matches!(field.kind(), Kind::Message(it) if it.name() == "FieldMask") {
+            message.clear_field(&field);
+        }
+    }
+    let message = message.encode_to_vec();
+    let length = u32::try_from(message.len()).expect("a length");
+    [&[0], &length.to_be_bytes()[..], &message].concat().into()
 }

@@ -105,6 +105,10 @@ fn bind_query(binding: &Binding, query: &str, message: &mut DynamicMessage) -> R
                 "no such query parameter: the body holds all fields",
             ));
         }
+        // Each name opens a message, and JSON would not open more.
+        if name.split('.').count() > json::MAX_DEPTH {
+            return Err(Refusal::field(&name, "nested too deeply"));
+        }
         let chain = resolve(&input, &name).map_err(|problem| Refusal::field(&name, problem))?;
         let Some((field, parents)) = chain.split_last() else { continue };
         if !values::has_text_form(field) {

@@ -7,7 +7,7 @@ use prost_reflect::{
     DynamicMessage, ExtensionDescriptor, FieldDescriptor, Kind, MessageDescriptor, MethodDescriptor,
 };
 
-use super::{call::Rpc, template::Template, values};
+use super::{call::Rpc, json::Form, template::Template, values};
 
 /// The message that carries bytes of any content type instead of JSON.
 pub const HTTP_BODY: &str = "google.api.HttpBody";
@@ -221,7 +221,8 @@ pub(super) fn is_http_body(field: &FieldDescriptor) -> bool {
         && matches!(field.kind(), Kind::Message(message) if message.full_name() == HTTP_BODY)
 }
 
-/// The fields along a field path; all but the last are single messages.
+/// The fields along a field path; all but the last are single messages whose JSON shows their
+/// fields.
 pub(super) fn resolve(
     message: &MessageDescriptor,
     path: &str,
@@ -230,6 +231,9 @@ pub(super) fn resolve(
     let mut message = Some(message.clone());
     for name in path.split('.') {
         let inside = message.ok_or("only a message that is not repeated has fields inside")?;
+        if Form::of(&inside) != Form::Object {
+            return Err("this type has no fields inside");
+        }
         let field = inside
             .get_field_by_name(name)
             .or_else(|| inside.get_field_by_json_name(name))

@@ -25,7 +25,6 @@ mod call;
 mod content;
 mod deadline;
 mod decide;
-mod floats;
 mod frames;
 mod framing;
 mod json;

@@ -1,99 +1,65 @@
 //! The value of a field from text: a part of the path, or a query parameter.
 
-use prost_reflect::{DescriptorPool, DynamicMessage, FieldDescriptor, Kind, Value};
-use serde_json::json;
+use prost_reflect::{
+    DescriptorPool, DynamicMessage, FieldDescriptor, Kind, MessageDescriptor, Value,
+};
+use serde::de::{IntoDeserializer, value::Error};
 
-/// Well-known messages whose JSON is a string, number or boolean.
-const SCALAR_MESSAGES: [&str; 12] = [
-    "google.protobuf.Timestamp",
-    "google.protobuf.Duration",
-    "google.protobuf.FieldMask",
-    "google.protobuf.DoubleValue",
-    "google.protobuf.FloatValue",
-    "google.protobuf.Int64Value",
-    "google.protobuf.UInt64Value",
-    "google.protobuf.Int32Value",
-    "google.protobuf.UInt32Value",
-    "google.protobuf.BoolValue",
-    "google.protobuf.StringValue",
-    "google.protobuf.BytesValue",
-];
+use super::json::{Form, Slot, from_text};
 
 /// True where one value of the field can be written as text: scalars, enums, and well-known
 /// messages that JSON writes as one scalar.
 pub fn has_text_form(field: &FieldDescriptor) -> bool {
     match field.kind() {
-        Kind::Message(message) => SCALAR_MESSAGES.contains(&message.full_name()),
-        _ => !field.is_map(),
+        Kind::Message(message) => matches!(Form::of(&message), Form::Text | Form::Wrapper),
+        _ => true,
     }
 }
 
 /// One value of the field, read as ProtoJSON reads the text in place of a JSON value. The error
 /// says what the field expects, never what it got.
 pub(super) fn parse(field: &FieldDescriptor, text: &str) -> Result<Value, String> {
-    let json = match field.kind() {
-        Kind::Bool => boolean(text),
-        Kind::Enum(_) => text.parse::<i32>().map_or_else(|_| json!(text), |number| json!(number)),
-        Kind::Message(message) => match message.full_name() {
-            "google.protobuf.BoolValue" => boolean(text),
-            "google.protobuf.FieldMask" => json!(camel_case(text)),
-            _ => json!(text),
-        },
-        // ProtoJSON reads numbers and base64 from strings.
-        _ => json!(text),
+    let value = match field.kind() {
+        Kind::Message(message) => well_known(&message, text).map(Value::Message),
+        scalar => from_text(&scalar, text),
     };
-    let json = if field.is_list() { json!([json]) } else { json };
-
-    // The one public way to ProtoJSON is a whole message: one with this field alone.
-    let alone = serde_json::Map::from_iter([(field.name().to_owned(), json)]);
-    let parsed = DynamicMessage::deserialize(
-        field.parent_message().clone(),
-        serde_json::Value::Object(alone),
-    );
-    let value = parsed.ok().and_then(|mut message| {
-        // A default value is not kept in a field without presence, but it is a value all the same.
-        message.take_field(field).or_else(|| Some(Value::default_value_for_field(field)))
-    });
-    let value = match value {
-        Some(Value::List(mut values)) => values.pop(),
-        value => value,
-    };
-    value.ok_or_else(|| expected(field))
+    value.ok_or_else(|| Slot::from(field).expected())
 }
 
-/// What a field expects, for the client that sent something else.
-pub(super) fn expected(field: &FieldDescriptor) -> String {
-    let kind = match field.kind() {
-        Kind::Message(message) => message.full_name().to_owned(),
-        Kind::Enum(of) => of.full_name().to_owned(),
-        scalar => format!("{scalar:?}").to_lowercase(),
-    };
-    match (field.is_list(), field.is_map()) {
-        (_, true) => "expected a map".to_owned(),
-        (true, _) => format!("expected values of type {kind}"),
-        _ => format!("expected a value of type {kind}"),
-    }
-}
-
-fn boolean(text: &str) -> serde_json::Value {
-    text.parse::<bool>().map_or_else(|_| json!(text), |value| json!(value))
-}
-
-/// Field masks are lowerCamelCase in JSON; clients write the proto's own names as well.
-fn camel_case(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    let mut upper = false;
-    for char in text.chars() {
-        match char {
-            '_' => upper = true,
-            _ if upper => {
-                out.extend(char.to_uppercase());
-                upper = false;
-            }
-            _ => out.push(char),
+fn well_known(descriptor: &MessageDescriptor, text: &str) -> Option<DynamicMessage> {
+    let only = match Form::of(descriptor) {
+        Form::Wrapper => from_text(&descriptor.get_field(1)?.kind(), text)?,
+        Form::Text if descriptor.name() == "FieldMask" => field_mask(text),
+        Form::Text => {
+            let text = IntoDeserializer::<Error>::into_deserializer(text);
+            return DynamicMessage::deserialize(descriptor.clone(), text).ok();
         }
+        _ => return None,
+    };
+    let mut message = DynamicMessage::new(descriptor.clone());
+    message.set_field_by_number(1, only);
+    Some(message)
+}
+
+/// The paths of a field mask. They are lowerCamelCase in JSON, and clients write the proto's own
+/// names as well, which tell themselves by `_` and stay as they are.
+fn field_mask(text: &str) -> Value {
+    let paths = text.split(',').filter(|path| !path.is_empty());
+    Value::List(paths.map(|path| Value::String(proto_name(path))).collect())
+}
+
+fn proto_name(path: &str) -> String {
+    if path.contains('_') {
+        return path.to_owned();
     }
-    out
+    let mut name = String::with_capacity(path.len());
+    for char in path.chars() {
+        if char.is_ascii_uppercase() {
+            name.push('_');
+        }
+        name.push(char.to_ascii_lowercase());
+    }
+    name
 }
 
 /// The descriptors of the standard error details, for pools that lack them.

@@ -70,6 +70,37 @@ async fn a_query_fills_every_kind_of_field() {
 }
 
 #[tokio::test]
+async fn a_query_has_the_numbers_of_json() {
+    let server = Server::start().await;
+    let query = "big=1e3&ubig=18446744073709551615.0&min_pages=-1.0&max_pages=9e18&weight=3.4028235e38\
+        &score=-Infinity&genre=1";
+    let answer = server.get(&format!("/v1/books:search?{query}")).await;
+    let read = json!({
+        "big": "1000", "ubig": "18446744073709551615", "min_pages": -1,
+        "max_pages": "9000000000000000000", "weight": 3.4028235e38, "score": "-Infinity",
+        "genre": "GENRE_NOVEL",
+    });
+    assert_eq!(answer.json(), read);
+}
+
+#[tokio::test]
+async fn a_field_mask_names_the_fields_that_the_query_names() {
+    let server = Server::start().await;
+    for (mask, paths) in [
+        ("foo_1", vec!["foo_1"]),
+        ("a__b", vec!["a__b"]),
+        ("a_", vec!["a_"]),
+        ("a_b.cD", vec!["a_b.cD"]),
+        ("title,place.insideOut,,a_b", vec!["title", "place.inside_out", "a_b"]),
+        ("", vec![]),
+    ] {
+        server.get(&format!("/v1/books:search?read_mask={mask}")).await;
+        let searched = server.library.searched.lock().expect("a search").clone();
+        assert_eq!(searched.read_mask.expect("a mask").paths, paths, "{mask}");
+    }
+}
+
+#[tokio::test]
 async fn a_query_that_does_not_fit_is_refused_by_name() {
     let server = Server::start().await;
     for (query, field) in [
@@ -90,6 +121,16 @@ async fn a_query_that_does_not_fit_is_refused_by_name() {
         ("place=x", "place"),
         ("reader=a&reader_number=1", "reader_number"),
         ("authors.0=a", "authors.0"),
+        ("score=1e400", "score"),
+        ("score=inf", "score"),
+        ("weight=1e39", "weight"),
+        ("big=9223372036854775808.0", "big"),
+        ("ubig=18446744073709551616", "ubig"),
+        ("min_pages=01", "min_pages"),
+        // These are one value each, and have no names inside.
+        ("since.seconds=5", "since.seconds"),
+        ("max_pages.value=5", "max_pages.value"),
+        ("extra.fields=x", "extra.fields"),
     ] {
         let answer = server.get(&format!("/v1/books:search?{query}")).await;
         assert_eq!(answer.refusal(), (400, "FIELD_INVALID".into(), field.into()), "{query}");
@@ -219,8 +260,8 @@ async fn bytes_of_any_type_go_in_and_out() {
     );
 }
 
-/// A descriptor set in which one rule of `GetBook` is another.
-fn with_rule(rule: Json) -> Vec<u8> {
+/// A descriptor set in which the rule of one method is another.
+fn with_rule(method: &str, rule: Json) -> Vec<u8> {
     use prost_reflect::DescriptorPool;
     let pool = DescriptorPool::decode(test_protos::DESCRIPTORS).expect("descriptors");
     let http = pool.get_extension_by_name("google.api.http").expect("an annotation");
@@ -237,7 +278,11 @@ fn with_rule(rule: Json) -> Vec<u8> {
     let service = services[0].as_message_mut().expect("a service");
     let methods =
         service.get_field_by_name_mut("method").and_then(Value::as_list_mut).expect("methods");
-    let method = methods[0].as_message_mut().expect("GetBook");
+    let method = methods
+        .iter_mut()
+        .filter_map(Value::as_message_mut)
+        .find(|it| it.get_field_by_name("name").is_some_and(|name| name.as_str() == Some(method)))
+        .expect("a method");
     let options =
         method.get_field_by_name_mut("options").and_then(Value::as_message_mut).expect("options");
     options.set_extension(&http, Value::Message(rule));
@@ -287,12 +332,17 @@ fn a_wrong_annotation_stops_the_start_and_says_why() {
     ] {
         let reserved_paths = vec!["/".into(), "/healthz".into(), "/docs/**".into()];
         let options = Options { reserved_paths, ..Options::default() };
-        let error = Api::new(&[&with_rule(rule.clone())], options).expect_err("a refusal");
+        let error =
+            Api::new(&[&with_rule("GetBook", rule.clone())], options).expect_err("a refusal");
         assert!(error.to_string().contains(why), "{rule}: {error}");
         assert!(error.to_string().contains("library.v1.LibraryService.GetBook"), "{rule}: {error}");
     }
-    let fine = Api::new(&[&with_rule(json!({"get": "/{name}"}))], Options::default());
+    let fine = Api::new(&[&with_rule("GetBook", json!({"get": "/{name}"}))], Options::default());
     fine.expect("a literal page beside it is no collision");
+
+    let inside = with_rule("SearchBooks", json!({"get": "/v1/{since.seconds}"}));
+    let error = Api::new(&[&inside], Options::default()).expect_err("a refusal").to_string();
+    assert!(error.contains("binds `since.seconds`: this type has no fields inside"), "{error}");
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::{
     pin::Pin,
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicUsize, Ordering},
     },
     time::Duration,
@@ -29,6 +29,10 @@ pub(crate) struct Library {
     pub(crate) dropped: Arc<Notify>,
     /// A stream was dropped, at its end or before.
     pub(crate) stream_dropped: Arc<Notify>,
+    /// What `Echo` answers instead of its request.
+    pub(crate) echo: Arc<Mutex<Option<Result<Everything, Status>>>>,
+    /// The last search.
+    pub(crate) searched: Arc<Mutex<SearchBooksRequest>>,
     made: Arc<AtomicUsize>,
 }
 
@@ -109,7 +113,9 @@ impl LibraryService for Library {
         &self,
         request: Request<SearchBooksRequest>,
     ) -> Result<Response<SearchBooksRequest>, Status> {
-        Ok(Response::new(request.into_inner()))
+        let request = request.into_inner();
+        *self.searched.lock().expect("a search") = request.clone();
+        Ok(Response::new(request))
     }
 
     async fn create_book(
@@ -200,7 +206,8 @@ impl LibraryService for Library {
     }
 
     async fn echo(&self, request: Request<Everything>) -> Result<Response<Everything>, Status> {
-        Ok(Response::new(request.into_inner()))
+        let other = self.echo.lock().expect("an answer").clone();
+        other.unwrap_or_else(|| Ok(request.into_inner())).map(Response::new)
     }
 
     type StreamBooksStream = Messages<Book>;

@@ -2,6 +2,7 @@
 //! feature of the HTTP annotations.
 
 mod bindings;
+mod json;
 mod library;
 mod policies;
 mod properties;

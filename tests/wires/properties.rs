@@ -31,6 +31,12 @@ fn floats() -> impl Strategy<Value = f64> {
     any::<f64>().prop_filter("a number", |float| !float.is_nan())
 }
 
+/// The same of half the width, and often the largest.
+fn half_floats() -> impl Strategy<Value = f32> {
+    let any = any::<f32>().prop_filter("a number", |float| !float.is_nan());
+    prop_oneof![8 => any, 1 => Just(f32::MAX), 1 => Just(f32::MIN)]
+}
+
 fn timestamps() -> impl Strategy<Value = Timestamp> {
     (-62_135_596_800_i64..=253_402_300_799, 0..1_000_000_000)
         .prop_map(|(seconds, nanos)| Timestamp { seconds, nanos })
@@ -182,6 +188,26 @@ fn any_message_survives_json() {
             Ok(())
         })
         .expect("any message");
+}
+
+#[test]
+fn any_float_survives_json() {
+    let runtime = Runtime::new().expect("a runtime");
+    let server = runtime.block_on(Server::start());
+    runner()
+        .run(&half_floats().prop_filter("finite", |float| float.is_finite()), |float| {
+            let post = |body| runtime.block_on(server.json(Method::POST, "/v1/echo", body));
+            for written in [format!("{float:e}"), format!("\"{float}\"")] {
+                let answer = post(format!(r#"{{"a_float":{written}}}"#));
+                let again = post(answer.text().to_owned());
+                prop_assert_eq!(again.text(), answer.text());
+                let read = answer.json()["a_float"].to_string();
+                let read = if read == "null" { 0.0 } else { read.parse::<f32>().expect("a float") };
+                prop_assert_eq!(read, float, "{}", written);
+            }
+            Ok(())
+        })
+        .expect("any float");
 }
 
 #[test]
