@@ -44,10 +44,9 @@ impl Default for Options {
 }
 
 /// The RPCs of a service, and how HTTP reaches them. Cheap to clone.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Api(Arc<Inner>);
 
-#[derive(Debug)]
 struct Inner {
     pool: DescriptorPool,
     error_details: DescriptorPool,
@@ -57,6 +56,13 @@ struct Inner {
     bindings: Vec<Arc<Binding>>,
     domain: Domain,
     options: Options,
+}
+
+/// The RPCs by their paths. All of it has no end: descriptors hold each other.
+impl fmt::Debug for Api {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.0.rpcs.keys()).finish()
+    }
 }
 
 impl Api {

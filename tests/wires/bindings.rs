@@ -378,3 +378,9 @@ fn the_services_own_bindings_are_good() {
         "{bindings:?}"
     );
 }
+
+#[test]
+fn what_is_printed_of_an_api_has_an_end() {
+    let api = Api::new(&[test_protos::DESCRIPTORS], Options::default()).expect("an API");
+    assert!(format!("{api:?}").contains("/library.v1.LibraryService/GetBook"));
+}
