@@ -80,22 +80,26 @@ impl JwksSettings {
     }
 
     /// Refuses an address over which anybody on the way could hand out keys.
-    pub(super) fn check(&self) -> Result<(), SettingsError> {
+    ///
+    /// # Errors
+    /// [`SettingsError::InsecureKeyAddress`], [`SettingsError::KeyAddressScheme`].
+    pub fn check(&self) -> Result<(), SettingsError> {
         match self.url.scheme() {
             "https" => Ok(()),
-            "http" if self.allow_http || is_loopback(&self.url) => Ok(()),
+            "http" if self.allow_http || self.is_loopback() => Ok(()),
             "http" => Err(SettingsError::InsecureKeyAddress),
             _ => Err(SettingsError::KeyAddressScheme),
         }
     }
-}
 
-fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(Host::Domain(name)) => name == "localhost",
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        None => false,
+    /// Whether the address is on this machine.
+    pub(super) fn is_loopback(&self) -> bool {
+        match self.url.host() {
+            Some(Host::Domain(name)) => name == "localhost",
+            Some(Host::Ipv4(address)) => address.is_loopback(),
+            Some(Host::Ipv6(address)) => address.is_loopback(),
+            None => false,
+        }
     }
 }
 

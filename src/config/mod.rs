@@ -22,7 +22,10 @@ pub use self::{
     reader::Lookup,
 };
 use self::{reader::Reader, settings::*};
-use crate::{app, auth, db, server, tls};
+use crate::{
+    app, auth, db, server,
+    tls::{self, Tls},
+};
 
 /// Shorter than any frame that a client would send, or longer than any header should be.
 const HEADER_BYTES: (u64, u64) = (8 << 10, 1 << 20);
@@ -45,8 +48,8 @@ pub struct Config {
     pub listen: SocketAddr,
     /// The operators' port.
     pub admin: Option<SocketAddr>,
-    /// The certificate's files.
-    pub tls: Option<tls::Files>,
+    /// The certificate.
+    pub tls: Option<Tls>,
     /// The database.
     pub database: db::Settings,
     /// Whose tokens are good.
@@ -186,19 +189,31 @@ fn address(text: &str) -> Result<SocketAddr, &'static str> {
     text.parse().map_err(|_| "is not an address: write 127.0.0.1:8080 or [::]:8080")
 }
 
-fn tls(reader: &mut Reader<'_>) -> Option<Option<tls::Files>> {
+/// The certificate, opened: what is wrong with a file is a problem of the setting that names it.
+fn tls(reader: &mut Reader<'_>) -> Option<Option<Tls>> {
     let (cert, key) = (reader.given(&TLS_CERT), reader.given(&TLS_KEY));
     let client_ca = reader.given(&TLS_CLIENT_CA);
-    match (cert, key) {
-        (Some(cert), Some(key)) => Some(Some(tls::Files {
-            cert: cert.into(),
-            key: key.into(),
-            client_ca: client_ca.map(Into::into),
-        })),
-        (None, None) if client_ca.is_none() => Some(None),
+    let (cert, key) = match (cert, key) {
+        (Some(cert), Some(key)) => (cert, key),
+        (None, None) if client_ca.is_none() => return Some(None),
         (cert, _) => {
             let missing = if cert.is_none() { &TLS_CERT } else { &TLS_KEY };
             reader.problem(missing, "is missing: TLS needs the certificate and its key");
+            return None;
+        }
+    };
+    let client_ca = client_ca.map(Into::into);
+    match Tls::open(tls::Files { cert: cert.into(), key: key.into(), client_ca }) {
+        Ok(tls) => Some(Some(tls)),
+        Err(errors) => {
+            for error in errors {
+                let setting = match error.file {
+                    tls::File::Cert => &TLS_CERT,
+                    tls::File::Key => &TLS_KEY,
+                    tls::File::ClientCa => &TLS_CLIENT_CA,
+                };
+                reader.add(format!("{}: {error}", setting.name));
+            }
             None
         }
     }

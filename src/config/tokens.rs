@@ -32,16 +32,17 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Option<auth::Settings> {
     let cache_bytes = reader.bytes(&TOKEN_CACHE_BYTES, 0, 1 << 40);
     let cache_ttl = reader.duration(&TOKEN_CACHE_TTL);
 
-    let project = project?;
-    let jwks_url = match jwks? {
-        Some(url) => Some(url),
-        None => project.as_ref().and_then(|auth| auth.join(JWKS_PATH).ok()),
+    // The address of the keys, and the setting that says it.
+    let key_address = match (&jwks, &project) {
+        (Some(Some(url)), _) => Some((&JWKS_URL, url.clone())),
+        (Some(None), Some(Some(auth))) => auth.join(JWKS_PATH).ok().map(|url| (&SUPABASE_URL, url)),
+        _ => None,
     };
-    let jwks = match jwks_url {
-        Some(url) => Some(key_set(reader, url)?),
-        None => None,
-    };
-    let secrets = secrets?;
+    let key_set = key_set(reader, key_address);
+
+    let (project, secrets) = (project?, secrets?);
+    jwks?;
+    let jwks = key_set?;
     if jwks.is_none() && secrets.is_empty() {
         reader.problem(
             &SUPABASE_URL,
@@ -98,18 +99,32 @@ fn secrets(reader: &mut Reader<'_>) -> Option<Vec<auth::Secret>> {
     Some([current?, previous?].into_iter().flatten().collect())
 }
 
-fn key_set(reader: &mut Reader<'_>, url: Url) -> Option<auth::JwksSettings> {
+/// Reads how keys are fetched, whether or not there is an address to fetch them from: a wrong value is
+/// wrong all the same.
+fn key_set(
+    reader: &mut Reader<'_>,
+    address: Option<(&Setting, Url)>,
+) -> Option<Option<auth::JwksSettings>> {
     let refresh = reader.positive_duration(&JWKS_REFRESH);
     let cooldown = reader.positive_duration(&JWKS_COOLDOWN);
     let timeout = reader.positive_duration(&JWKS_TIMEOUT);
     let max_stale = reader.positive_duration(&JWKS_MAX_STALE);
     let allow_http = reader.switch(&JWKS_ALLOW_HTTP);
-    Some(auth::JwksSettings {
-        url,
+    let Some((setting, url)) = address else { return Some(None) };
+
+    let settings = auth::JwksSettings {
+        // A switch that is neither on nor off is a problem already.
+        allow_http: allow_http.unwrap_or(true),
+        ..auth::JwksSettings::new(url)
+    };
+    if let Err(error) = settings.check() {
+        reader.add(format!("{}: {error}", setting.name));
+    }
+    Some(Some(auth::JwksSettings {
         refresh: refresh?,
         cooldown: cooldown?,
         timeout: timeout?,
         max_stale: max_stale?,
-        allow_http: allow_http?,
-    })
+        ..settings
+    }))
 }
