@@ -89,11 +89,12 @@ pub fn serve(lookup: Lookup<'_>) -> Result<Config, Problems> {
         let (listen, admin, tls) =
             (listen(&mut reader), optional_address(&mut reader, &ADMIN_ADDR), tls(&mut reader));
         let database = database::read(&mut reader, &DATABASE_URL);
-        let tokens = tokens::read(&mut reader);
+        let max_header_bytes = reader.bytes(&MAX_HEADER_BYTES, HEADER_BYTES.0, HEADER_BYTES.1);
+        let tokens = tokens::read(&mut reader, max_header_bytes);
         let session_check = session_check(&mut reader);
         let app = app(&mut reader);
         let pages = pages::read(&mut reader);
-        let connections = connections(&mut reader);
+        let connections = connections(&mut reader, max_header_bytes);
         let shutdown_delay = reader.duration(&SHUTDOWN_DELAY);
         let log = log(&mut reader);
         Some(Config {
@@ -257,10 +258,9 @@ fn origin(text: &str) -> Result<HeaderValue, String> {
     HeaderValue::from_str(&origin).map_err(|_| wrong())
 }
 
-fn connections(reader: &mut Reader<'_>) -> Option<server::Settings> {
+fn connections(reader: &mut Reader<'_>, max_header_bytes: Option<u64>) -> Option<server::Settings> {
     let max_connections = reader.count(&MAX_CONNECTIONS, u32::MAX >> 4);
     let max_concurrent_streams = reader.count(&MAX_CONCURRENT_STREAMS, u32::MAX >> 1);
-    let max_header_bytes = reader.bytes(&MAX_HEADER_BYTES, HEADER_BYTES.0, HEADER_BYTES.1);
     let first_request_timeout = reader.positive_duration(&FIRST_REQUEST_TIMEOUT);
     let tls_handshake_timeout = reader.positive_duration(&TLS_HANDSHAKE_TIMEOUT);
     let header_timeout = reader.positive_duration(&HEADER_TIMEOUT);

@@ -70,3 +70,35 @@ fn one_wrong_setting_of_keys_hides_no_other() {
     let secret = ("JWT_SECRET", "a secret of thirty-two bytes or more");
     assert_told(&[secret, ("JWKS_REFRESH", "soon")], &["JWKS_REFRESH"]);
 }
+
+#[test]
+fn keys_must_not_be_too_old_before_the_next_come() {
+    let project = ("SUPABASE_URL", "https://project.supabase.co");
+    let told = |settings: &[(&str, &str)], beginnings: &[&str]| {
+        assert_told(&[settings, &[project]].concat(), beginnings);
+    };
+    told(&[("JWKS_MAX_STALE", "5m")], &["JWKS_MAX_STALE is less than 10m 5s"]);
+    told(&[("JWKS_MAX_STALE", "605s")], &[]);
+    told(&[("JWKS_REFRESH", "24h")], &["JWKS_MAX_STALE is less than 1day 5s"]);
+    // The cooldown holds back a refresh, too.
+    let seldom = [("JWKS_REFRESH", "1s"), ("JWKS_COOLDOWN", "25h")];
+    told(&seldom, &["JWKS_MAX_STALE is less than 1day 1h 5s"]);
+}
+
+#[test]
+fn the_longest_token_fits_into_the_headers() {
+    let secret = ("JWT_SECRET", "a secret of thirty-two bytes or more");
+    let told = |settings: &[(&str, &str)], beginnings: &[&str]| {
+        assert_told(&[settings, &[secret]].concat(), beginnings);
+    };
+    told(&[("TOKEN_MAX_BYTES", "28KiB")], &[]);
+    told(
+        &[("TOKEN_MAX_BYTES", "64KiB")],
+        &[
+            "TOKEN_MAX_BYTES is more than fits into MAX_HEADER_BYTES: set it to 28.0 KiB or less, or MAX_HEADER_BYTES to 68.0 KiB or more",
+        ],
+    );
+    told(&[("TOKEN_MAX_BYTES", "64KiB"), ("MAX_HEADER_BYTES", "68KiB")], &[]);
+    told(&[("MAX_HEADER_BYTES", "16KiB")], &["TOKEN_MAX_BYTES is more"]);
+    told(&[("MAX_HEADER_BYTES", "much")], &["MAX_HEADER_BYTES"]);
+}
