@@ -75,7 +75,7 @@ reasons! {
     Overloaded "OVERLOADED" ResourceExhausted "the service is busy: try again later";
     DatabaseUnavailable "DATABASE_UNAVAILABLE" Unavailable "the database cannot be reached: try again later";
     DatabaseReadOnly "DATABASE_READ_ONLY" Unavailable "the database takes no changes at the moment: try again later";
-    KeysUnavailable "KEYS_UNAVAILABLE" Unavailable "the project's keys could not be fetched yet: try again later";
+    KeysUnavailable "KEYS_UNAVAILABLE" Unavailable "the project's keys cannot be had at the moment: try again later";
     ShuttingDown "SHUTTING_DOWN" Unavailable "the service is shutting down: try again";
     Deadline "DEADLINE" DeadlineExceeded "the deadline passed before the call was done";
     Internal "INTERNAL" Internal "internal error";
