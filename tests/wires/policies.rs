@@ -384,6 +384,8 @@ async fn a_challenge_says_what_is_wrong_with_a_token_that_was_sent() {
     let answer = server.send(bodyless(request())).await;
     assert_eq!(answer.refusal(), refusal(401, "TOKEN_MISSING", ""));
     assert_eq!(answer.header("www-authenticate"), "Bearer");
+    let answer = server.send(bodyless(request().header("authorization", "Basic YTpi"))).await;
+    assert_eq!(answer.header("www-authenticate"), "Bearer", "that was no token");
     let answer = server.send(bodyless(request().header("authorization", "Bearer bad"))).await;
     assert_eq!(
         answer.header("www-authenticate"),
