@@ -94,7 +94,7 @@ settings! {
         TLS_HANDSHAKE_TIMEOUT = "10s" "From the connection to the end of the TLS handshake";
         HEADER_TIMEOUT = "75s" "HTTP/1.1: from one answer to the next request's headers";
         KEEPALIVE_INTERVAL = "20s" "HTTP/2: between pings";
-        KEEPALIVE_TIMEOUT = "10s" "HTTP/2: from a ping to its answer. A peer that takes no byte of an answer for both together is gone";
+        KEEPALIVE_TIMEOUT = "10s" "HTTP/2: from a ping to its answer; a peer that gives none is gone. So is one on HTTP/1.1 that takes no byte of an answer for both together. One on HTTP/2 that answers pings and takes no answer stays: MAX_CONNECTION_AGE ends it, MAX_CONNECTIONS bounds how many there are";
         MAX_CONNECTION_AGE "The age at which a connection is asked to end, so that load balancers spread again";
         MAX_CONNECTION_AGE_GRACE = "30s" "From that to its end";
         SHUTDOWN_DELAY = "0s" "At SIGTERM: not ready for so long, then closed to new calls";
