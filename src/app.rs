@@ -86,7 +86,8 @@ pub fn api(descriptors: &[u8], settings: &Settings) -> Result<Api, StartError> {
         domain: Some(DOMAIN),
         max_message_bytes: settings.max_body_bytes,
         reserved_paths: health::PATHS.into_iter().chain(pages::PATHS).map(str::to_owned).collect(),
-        response_metadata: Vec::new(),
+        // Of a refused token: see `error`.
+        response_metadata: vec![header::WWW_AUTHENTICATE],
     };
     Api::new(&sets, options)
 }

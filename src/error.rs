@@ -5,7 +5,10 @@
 
 use std::{borrow::Cow, error::Error as StdError, time::Duration};
 
-use tonic::{Code, Status};
+use tonic::{
+    Code, Status,
+    metadata::{MetadataMap, MetadataValue},
+};
 use tonic_types::{ErrorDetails, StatusExt as _};
 
 /// The `ErrorInfo` domain of every error of this service.
@@ -13,6 +16,9 @@ pub const DOMAIN: &str = "user-service";
 
 /// How long a client is asked to wait before it tries again what was unavailable.
 const RETRY_DELAY: Duration = Duration::from_secs(1);
+
+/// What HTTP says of a token that is good and does not allow the call (RFC 6750, section 3.1).
+const INSUFFICIENT_TOKEN: &str = "Bearer error=\"insufficient_scope\"";
 
 /// Writes the table of reasons once: its name on the wire, its code, its sentence.
 macro_rules! reasons {
@@ -75,13 +81,19 @@ reasons! {
     Overloaded "OVERLOADED" ResourceExhausted "the service is busy: try again later";
     DatabaseUnavailable "DATABASE_UNAVAILABLE" Unavailable "the database cannot be reached: try again later";
     DatabaseReadOnly "DATABASE_READ_ONLY" Unavailable "the database takes no changes at the moment: try again later";
-    KeysUnavailable "KEYS_UNAVAILABLE" Unavailable "the project's keys could not be fetched yet: try again later";
+    KeysUnavailable "KEYS_UNAVAILABLE" Unavailable "the project's keys cannot be had at the moment: try again later";
     ShuttingDown "SHUTTING_DOWN" Unavailable "the service is shutting down: try again";
     Deadline "DEADLINE" DeadlineExceeded "the deadline passed before the call was done";
     Internal "INTERNAL" Internal "internal error";
 }
 
 impl Reason {
+    /// Whether the token is good, and another of this or another user's would be let in: RFC 6750,
+    /// section 3, wants HTTP to say so. What a policy denies is no token's matter.
+    fn is_of_the_token(self) -> bool {
+        matches!(self, Self::UserBanned | Self::PermanentUserRequired | Self::Aal2Required)
+    }
+
     /// How long the client should wait before it tries again, where trying again helps.
     pub fn retry_delay(self) -> Option<Duration> {
         matches!(self.code(), Code::Unavailable | Code::ResourceExhausted).then_some(RETRY_DELAY)
@@ -158,6 +170,12 @@ impl From<Error> for Status {
         if let Some(delay) = error.reason.retry_delay() {
             details.set_retry_info(Some(delay));
         }
-        Self::with_error_details(error.reason.code(), error.message, details)
+        let mut metadata = MetadataMap::new();
+        if error.reason.is_of_the_token() {
+            let challenge = MetadataValue::from_static(INSUFFICIENT_TOKEN);
+            metadata.insert("www-authenticate", challenge);
+        }
+        let code = error.reason.code();
+        Self::with_error_details_and_metadata(code, error.message, details, metadata)
     }
 }

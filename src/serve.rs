@@ -27,8 +27,7 @@ use crate::{
     pages,
     proto::{self, user::v1::user_service_server},
     server::{self, App},
-    tls::{self, Tls},
-    user_service,
+    tls, user_service,
     wires::StepLayer,
 };
 
@@ -50,7 +49,7 @@ impl std::error::Error for Error {}
 /// Serves on these listeners until `shutdown`, then drains.
 ///
 /// # Errors
-/// What cannot work however long one waits: a certificate, an annotation. A database or an issuer
+/// What cannot work however long one waits: an annotation, no certificate authorities. A database or an issuer
 /// that is down is none: the service is not ready until they are up.
 pub async fn run(
     config: Config,
@@ -61,7 +60,6 @@ pub async fn run(
     let api = app::api(proto::DESCRIPTORS, &config.app).map_err(text)?;
     let clock = Clock::system();
     let auth = Auth::new(config.auth, api.pool(), clock.clone()).map_err(text)?;
-    let tls = config.tls.map(Tls::open).transpose().map_err(text)?;
     let db = Db::new(config.database);
     let sessions = sessions(config.session_check, &clock, &db);
     let metrics = Arc::new(Metrics::new(Elsewhere { auth: auth.clone(), db: db.clone() }));
@@ -93,7 +91,7 @@ pub async fn run(
         },
         move || auth.keys_state() == KeysState::Ok,
     ));
-    if let Some(tls) = tls.clone() {
+    if let Some(tls) = config.tls.clone() {
         background.spawn(tls.follow(tls::LOOK_AGAIN));
     }
     if let Some(admin) = admin {
@@ -102,7 +100,7 @@ pub async fn run(
     }
 
     let address = listener.local_addr().map_err(text)?;
-    tracing::info!(%address, tls = tls.is_some(), "listening");
+    tracing::info!(%address, tls = config.tls.is_some(), "listening");
     let shutdown = async {
         shutdown.await;
         tracing::info!("shutting down");
@@ -110,7 +108,7 @@ pub async fn run(
         sleep(config.shutdown_delay).await;
         closing.cancel();
     };
-    server::run(listener, app, tls, config.connections, shutdown).await;
+    server::run(listener, app, config.tls, config.connections, shutdown).await;
     tracing::info!("ended");
     Ok(())
 }

@@ -59,8 +59,10 @@ pub struct Settings {
     pub header_timeout: Duration,
     /// HTTP/2: between pings.
     pub keepalive_interval: Duration,
-    /// HTTP/2: from a ping to its answer. On every connection, a peer that for the interval and
-    /// this long takes no byte of what is to be sent is gone.
+    /// HTTP/2: from a ping to its answer; a peer that gives none is gone. On either protocol so is one
+    /// whose socket takes no byte of what is being written for the interval and this long. A peer on
+    /// HTTP/2 that answers pings and opens no window (RFC 9113, section 5.2) stays, for nothing is
+    /// being written: `max_connection_age` ends it, `max_connections` bounds how many there are.
     pub keepalive_timeout: Duration,
     /// The age at which a connection is asked to end (HTTP/2: GOAWAY); `None` for never.
     pub max_connection_age: Option<Duration>,

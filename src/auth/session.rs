@@ -4,7 +4,7 @@
 use std::{future::Future, sync::Arc, time::Duration};
 
 use futures_util::{FutureExt as _, future::BoxFuture};
-use quick_cache::sync::Cache;
+use quick_cache::sync::{Cache, EntryAction, EntryResult};
 use tokio::{sync::OnceCell, time::Instant};
 use uuid::Uuid;
 
@@ -120,13 +120,75 @@ impl Check {
     /// after the question may be missing in it.
     fn answer(&self, session: Session) -> Arc<Answer> {
         let now = self.clock.instant();
-        if let Some(answer) = self.answers.get(&session)
-            && now.saturating_duration_since(answer.asked) < self.ttl
-        {
+        let is_fresh = |answer: &Answer| now.saturating_duration_since(answer.asked) < self.ttl;
+        // Most calls find one, under a lock that they share.
+        if let Some(answer) = self.answers.get(&session).filter(|it| is_fresh(it)) {
             return answer;
         }
-        let answer = Arc::new(Answer { asked: now, standing: OnceCell::new() });
-        self.answers.insert(session, Arc::clone(&answer));
-        answer
+        // Of those who find none, one puts the question and the others find that.
+        let entry = self.answers.entry(&session, None, |_, answer| match is_fresh(answer) {
+            true => EntryAction::Retain(Arc::clone(answer)),
+            false => EntryAction::ReplaceWithGuard,
+        });
+        let question = Arc::new(Answer { asked: now, standing: OnceCell::new() });
+        match entry {
+            EntryResult::Retained(answer) => answer,
+            EntryResult::Vacant(place) | EntryResult::Replaced(place, _) => {
+                // Fails where the place was cleared meanwhile: then the next call asks again.
+                let _ = place.insert(Arc::clone(&question));
+                question
+            }
+            // Neither was asked for.
+            EntryResult::Removed(..) | EntryResult::Timeout => question,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{collections::HashMap, sync::Mutex};
+
+    use tokio::{sync::Barrier, task::JoinSet};
+
+    use super::*;
+
+    const TTL: Duration = Duration::from_secs(5);
+    const CALLS: usize = 32;
+    const SESSIONS: u128 = 2_000;
+
+    /// Each session is asked about by all at once: first when it is new, then when the answer is old.
+    #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+    async fn calls_that_come_at_once_share_one_look_up() {
+        let clock = Clock::standing_at(0);
+        let asked = Arc::new(Mutex::new(HashMap::<Session, u32>::new()));
+        let sessions = Sessions::checked(TTL, clock.clone(), {
+            let asked = Arc::clone(&asked);
+            move |session| {
+                *asked.lock().expect("the counts").entry(session).or_default() += 1;
+                async { Ok(Standing::Active) }
+            }
+        });
+        let check = sessions.0.expect("a check");
+        for round in 1..=2 {
+            let barrier = Arc::new(Barrier::new(CALLS));
+            let mut calls = JoinSet::new();
+            for _ in 0..CALLS {
+                let (check, barrier) = (Arc::clone(&check), Arc::clone(&barrier));
+                calls.spawn(async move {
+                    for number in 0..SESSIONS {
+                        let session = Session { id: Uuid::from_u128(number), user: Uuid::nil() };
+                        barrier.wait().await;
+                        let standing = check.standing(session).await.expect("an answer");
+                        assert_eq!(standing, Standing::Active);
+                    }
+                });
+            }
+            calls.join_all().await;
+            let asked = asked.lock().expect("the counts");
+            assert_eq!(asked.len() as u128, SESSIONS);
+            let twice = asked.values().filter(|times| **times != round).count();
+            assert_eq!(twice, 0, "sessions that were asked about more than once in round {round}");
+            clock.advance(TTL);
+        }
     }
 }

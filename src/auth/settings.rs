@@ -56,7 +56,9 @@ pub struct JwksSettings {
     pub url: Url,
     /// The time between two fetches when nothing calls for one sooner.
     pub refresh: Duration,
-    /// The shortest time between the beginnings of two fetches, failed ones included.
+    /// The shortest time between the beginnings of two fetches, failed ones included. While there
+    /// are no keys to trust, failed fetches are repeated sooner: after a second, then after twice as
+    /// long each time, up to this.
     pub cooldown: Duration,
     /// The longest time for one fetch, from the connection to the last byte.
     pub timeout: Duration,
@@ -80,22 +82,26 @@ impl JwksSettings {
     }
 
     /// Refuses an address over which anybody on the way could hand out keys.
-    pub(super) fn check(&self) -> Result<(), SettingsError> {
+    ///
+    /// # Errors
+    /// [`SettingsError::InsecureKeyAddress`], [`SettingsError::KeyAddressScheme`].
+    pub fn check(&self) -> Result<(), SettingsError> {
         match self.url.scheme() {
             "https" => Ok(()),
-            "http" if self.allow_http || is_loopback(&self.url) => Ok(()),
+            "http" if self.allow_http || self.is_loopback() => Ok(()),
             "http" => Err(SettingsError::InsecureKeyAddress),
             _ => Err(SettingsError::KeyAddressScheme),
         }
     }
-}
 
-fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(Host::Domain(name)) => name == "localhost",
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        None => false,
+    /// Whether the address is on this machine.
+    pub(super) fn is_loopback(&self) -> bool {
+        match self.url.host() {
+            Some(Host::Domain(name)) => name == "localhost",
+            Some(Host::Ipv4(address)) => address.is_loopback(),
+            Some(Host::Ipv6(address)) => address.is_loopback(),
+            None => false,
+        }
     }
 }
 

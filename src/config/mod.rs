@@ -22,7 +22,10 @@ pub use self::{
     reader::Lookup,
 };
 use self::{reader::Reader, settings::*};
-use crate::{app, auth, db, server, tls};
+use crate::{
+    app, auth, db, server,
+    tls::{self, Tls},
+};
 
 /// Shorter than any frame that a client would send, or longer than any header should be.
 const HEADER_BYTES: (u64, u64) = (8 << 10, 1 << 20);
@@ -45,8 +48,8 @@ pub struct Config {
     pub listen: SocketAddr,
     /// The operators' port.
     pub admin: Option<SocketAddr>,
-    /// The certificate's files.
-    pub tls: Option<tls::Files>,
+    /// The certificate.
+    pub tls: Option<Tls>,
     /// The database.
     pub database: db::Settings,
     /// Whose tokens are good.
@@ -86,11 +89,12 @@ pub fn serve(lookup: Lookup<'_>) -> Result<Config, Problems> {
         let (listen, admin, tls) =
             (listen(&mut reader), optional_address(&mut reader, &ADMIN_ADDR), tls(&mut reader));
         let database = database::read(&mut reader, &DATABASE_URL);
-        let tokens = tokens::read(&mut reader);
+        let max_header_bytes = reader.bytes(&MAX_HEADER_BYTES, HEADER_BYTES.0, HEADER_BYTES.1);
+        let tokens = tokens::read(&mut reader, max_header_bytes);
         let session_check = session_check(&mut reader);
         let app = app(&mut reader);
         let pages = pages::read(&mut reader);
-        let connections = connections(&mut reader);
+        let connections = connections(&mut reader, max_header_bytes);
         let shutdown_delay = reader.duration(&SHUTDOWN_DELAY);
         let log = log(&mut reader);
         Some(Config {
@@ -186,19 +190,31 @@ fn address(text: &str) -> Result<SocketAddr, &'static str> {
     text.parse().map_err(|_| "is not an address: write 127.0.0.1:8080 or [::]:8080")
 }
 
-fn tls(reader: &mut Reader<'_>) -> Option<Option<tls::Files>> {
+/// The certificate, opened: what is wrong with a file is a problem of the setting that names it.
+fn tls(reader: &mut Reader<'_>) -> Option<Option<Tls>> {
     let (cert, key) = (reader.given(&TLS_CERT), reader.given(&TLS_KEY));
     let client_ca = reader.given(&TLS_CLIENT_CA);
-    match (cert, key) {
-        (Some(cert), Some(key)) => Some(Some(tls::Files {
-            cert: cert.into(),
-            key: key.into(),
-            client_ca: client_ca.map(Into::into),
-        })),
-        (None, None) if client_ca.is_none() => Some(None),
+    let (cert, key) = match (cert, key) {
+        (Some(cert), Some(key)) => (cert, key),
+        (None, None) if client_ca.is_none() => return Some(None),
         (cert, _) => {
             let missing = if cert.is_none() { &TLS_CERT } else { &TLS_KEY };
             reader.problem(missing, "is missing: TLS needs the certificate and its key");
+            return None;
+        }
+    };
+    let client_ca = client_ca.map(Into::into);
+    match Tls::open(tls::Files { cert: cert.into(), key: key.into(), client_ca }) {
+        Ok(tls) => Some(Some(tls)),
+        Err(errors) => {
+            for error in errors {
+                let setting = match error.file {
+                    tls::File::Cert => &TLS_CERT,
+                    tls::File::Key => &TLS_KEY,
+                    tls::File::ClientCa => &TLS_CLIENT_CA,
+                };
+                reader.add(format!("{}: {error}", setting.name));
+            }
             None
         }
     }
@@ -242,10 +258,9 @@ fn origin(text: &str) -> Result<HeaderValue, String> {
     HeaderValue::from_str(&origin).map_err(|_| wrong())
 }
 
-fn connections(reader: &mut Reader<'_>) -> Option<server::Settings> {
+fn connections(reader: &mut Reader<'_>, max_header_bytes: Option<u64>) -> Option<server::Settings> {
     let max_connections = reader.count(&MAX_CONNECTIONS, u32::MAX >> 4);
     let max_concurrent_streams = reader.count(&MAX_CONCURRENT_STREAMS, u32::MAX >> 1);
-    let max_header_bytes = reader.bytes(&MAX_HEADER_BYTES, HEADER_BYTES.0, HEADER_BYTES.1);
     let first_request_timeout = reader.positive_duration(&FIRST_REQUEST_TIMEOUT);
     let tls_handshake_timeout = reader.positive_duration(&TLS_HANDSHAKE_TIMEOUT);
     let header_timeout = reader.positive_duration(&HEADER_TIMEOUT);

@@ -70,11 +70,11 @@ settings! {
         JWT_CLOCK_SKEW = "30s" "How far clocks may differ, for exp, nbf and iat";
         JWT_MAX_LIFETIME "The longest lifetime of a token that is accepted; any by itself";
         JWKS_REFRESH = "10m" "Between two fetches of the keys";
-        JWKS_COOLDOWN = "30s" "The least time between two fetches that unknown keys cause";
+        JWKS_COOLDOWN = "30s" "The least time between two fetches; while there are no keys at all, a failed one is repeated after 1s, 2s, 4s, … up to this";
         JWKS_TIMEOUT = "5s" "The longest time that a fetch may take";
-        JWKS_MAX_STALE = "24h" "How long the last keys are good while no newer can be had";
+        JWKS_MAX_STALE = "24h" "How long the last keys are good while no newer can be had; at least JWKS_REFRESH and JWKS_TIMEOUT together";
         JWKS_ALLOW_HTTP = "off" "Whether keys may be fetched without TLS from elsewhere than loopback";
-        TOKEN_MAX_BYTES = "16KiB" "The longest token that is looked at";
+        TOKEN_MAX_BYTES = "16KiB" "The longest token that is looked at; at least 4 KiB below MAX_HEADER_BYTES, for the other headers";
         TOKEN_CACHE_BYTES = "8MiB" "What verified tokens may take of memory";
         TOKEN_CACHE_TTL = "60s" "How long a verified token is not verified again";
         SESSION_CHECK = "off" "Whether a sign-out or a ban ends a token before its time";
@@ -84,7 +84,7 @@ settings! {
         CORS_ALLOWED_ORIGINS "The web pages that may call, comma-separated: https://app.example.com. * for all";
         REQUEST_TIMEOUT = "10s" "The longest unary call, and the longest wait for a stream's first message; grpc-timeout shortens it";
         MAX_BODY_BYTES = "256KiB" "A JSON body, what it unpacks to, or one gRPC message";
-        MAX_HEADER_BYTES = "32KiB" "A request's headers, on HTTP/1.1 and HTTP/2";
+        MAX_HEADER_BYTES = "32KiB" "A request's headers, on HTTP/1.1 and HTTP/2; at least 4 KiB above TOKEN_MAX_BYTES";
         MAX_CONCURRENT_CALLS = "1024" "Calls at a time, before OVERLOADED";
     }
     "Connections" {
@@ -94,7 +94,7 @@ settings! {
         TLS_HANDSHAKE_TIMEOUT = "10s" "From the connection to the end of the TLS handshake";
         HEADER_TIMEOUT = "75s" "HTTP/1.1: from one answer to the next request's headers";
         KEEPALIVE_INTERVAL = "20s" "HTTP/2: between pings";
-        KEEPALIVE_TIMEOUT = "10s" "HTTP/2: from a ping to its answer. A peer that takes no byte of an answer for both together is gone";
+        KEEPALIVE_TIMEOUT = "10s" "HTTP/2: from a ping to its answer; a peer that gives none is gone. So is one on HTTP/1.1 that takes no byte of an answer for both together. One on HTTP/2 that answers pings and takes no answer stays: MAX_CONNECTION_AGE ends it, MAX_CONNECTIONS bounds how many there are";
         MAX_CONNECTION_AGE "The age at which a connection is asked to end, so that load balancers spread again";
         MAX_CONNECTION_AGE_GRACE = "30s" "From that to its end";
         SHUTDOWN_DELAY = "0s" "At SIGTERM: not ready for so long, then closed to new calls";

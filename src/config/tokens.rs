@@ -1,5 +1,6 @@
 //! The settings of token verification.
 
+use bytesize::ByteSize;
 use url::Url;
 
 use super::{optional, reader::Reader, settings::*};
@@ -16,8 +17,15 @@ const SUPABASE_JWT_SECRET: &str = "SUPABASE_JWT_SECRET";
 /// A token's bounds: below, no token fits; above, no header would.
 const TOKEN_BYTES: (u64, u64) = (1 << 10, 1 << 20);
 
-/// Reads whose tokens are good.
-pub(super) fn read(reader: &mut Reader<'_>) -> Option<auth::Settings> {
+/// What a request's headers take besides the token, in bytes.
+const OTHER_HEADERS: u64 = 4 << 10;
+
+/// Reads whose tokens are good. `max_header_bytes` is what a token has to fit into; `None` where that
+/// is wrong itself.
+pub(super) fn read(
+    reader: &mut Reader<'_>,
+    max_header_bytes: Option<u64>,
+) -> Option<auth::Settings> {
     let project = optional(reader, &SUPABASE_URL, |reader| reader.parse(&SUPABASE_URL, project));
     let secrets = secrets(reader);
     let jwks = optional(reader, &JWKS_URL, |reader| {
@@ -28,20 +36,21 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Option<auth::Settings> {
     let clock_skew = reader.duration(&JWT_CLOCK_SKEW);
     let max_lifetime =
         optional(reader, &JWT_MAX_LIFETIME, |reader| reader.positive_duration(&JWT_MAX_LIFETIME));
-    let token_max_bytes = reader.bytes(&TOKEN_MAX_BYTES, TOKEN_BYTES.0, TOKEN_BYTES.1);
+    let token_max_bytes = token_max_bytes(reader, max_header_bytes);
     let cache_bytes = reader.bytes(&TOKEN_CACHE_BYTES, 0, 1 << 40);
     let cache_ttl = reader.duration(&TOKEN_CACHE_TTL);
 
-    let project = project?;
-    let jwks_url = match jwks? {
-        Some(url) => Some(url),
-        None => project.as_ref().and_then(|auth| auth.join(JWKS_PATH).ok()),
+    // The address of the keys, and the setting that says it.
+    let key_address = match (&jwks, &project) {
+        (Some(Some(url)), _) => Some((&JWKS_URL, url.clone())),
+        (Some(None), Some(Some(auth))) => auth.join(JWKS_PATH).ok().map(|url| (&SUPABASE_URL, url)),
+        _ => None,
     };
-    let jwks = match jwks_url {
-        Some(url) => Some(key_set(reader, url)?),
-        None => None,
-    };
-    let secrets = secrets?;
+    let key_set = key_set(reader, key_address);
+
+    let (project, secrets) = (project?, secrets?);
+    jwks?;
+    let jwks = key_set?;
     if jwks.is_none() && secrets.is_empty() {
         reader.problem(
             &SUPABASE_URL,
@@ -61,6 +70,26 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Option<auth::Settings> {
         cache_bytes: usize::try_from(cache_bytes?).ok()?,
         cache_ttl: cache_ttl?,
     })
+}
+
+/// The longest token. One for which the headers have no room would never be seen here: its call would
+/// end with a bare 431, and no reason.
+fn token_max_bytes(reader: &mut Reader<'_>, max_header_bytes: Option<u64>) -> Option<u64> {
+    let token = reader.bytes(&TOKEN_MAX_BYTES, TOKEN_BYTES.0, TOKEN_BYTES.1)?;
+    let headers = max_header_bytes?;
+    let (most, least) = (headers.saturating_sub(OTHER_HEADERS), token + OTHER_HEADERS);
+    if token > most {
+        let [most, least] = [most, least].map(|it| ByteSize(it).display().iec());
+        reader.problem(
+            &TOKEN_MAX_BYTES,
+            format_args!(
+                "is more than fits into MAX_HEADER_BYTES: set it to {most} or less, or \
+                 MAX_HEADER_BYTES to {least} or more"
+            ),
+        );
+        return None;
+    }
+    Some(token)
 }
 
 /// The address of the project's Auth service, with a slash behind it.
@@ -98,18 +127,47 @@ fn secrets(reader: &mut Reader<'_>) -> Option<Vec<auth::Secret>> {
     Some([current?, previous?].into_iter().flatten().collect())
 }
 
-fn key_set(reader: &mut Reader<'_>, url: Url) -> Option<auth::JwksSettings> {
+/// Reads how keys are fetched, whether or not there is an address to fetch them from: a wrong value is
+/// wrong all the same.
+fn key_set(
+    reader: &mut Reader<'_>,
+    address: Option<(&Setting, Url)>,
+) -> Option<Option<auth::JwksSettings>> {
     let refresh = reader.positive_duration(&JWKS_REFRESH);
     let cooldown = reader.positive_duration(&JWKS_COOLDOWN);
     let timeout = reader.positive_duration(&JWKS_TIMEOUT);
     let max_stale = reader.positive_duration(&JWKS_MAX_STALE);
     let allow_http = reader.switch(&JWKS_ALLOW_HTTP);
-    Some(auth::JwksSettings {
-        url,
+    if let (Some(refresh), Some(cooldown), Some(timeout), Some(max_stale)) =
+        (refresh, cooldown, timeout, max_stale)
+    {
+        let between = refresh.max(cooldown).saturating_add(timeout);
+        if max_stale < between {
+            let between = humantime::format_duration(between);
+            reader.problem(
+                &JWKS_MAX_STALE,
+                format_args!(
+                    "is less than {between}: keys would be too old before newer ones come. Set it \
+                     to that or more, or lower JWKS_REFRESH, JWKS_COOLDOWN or JWKS_TIMEOUT"
+                ),
+            );
+        }
+    }
+    let Some((setting, url)) = address else { return Some(None) };
+
+    let settings = auth::JwksSettings {
+        // A switch that is neither on nor off is a problem already.
+        allow_http: allow_http.unwrap_or(true),
+        ..auth::JwksSettings::new(url)
+    };
+    if let Err(error) = settings.check() {
+        reader.add(format!("{}: {error}", setting.name));
+    }
+    Some(Some(auth::JwksSettings {
         refresh: refresh?,
         cooldown: cooldown?,
         timeout: timeout?,
         max_stale: max_stale?,
-        allow_http: allow_http?,
-    })
+        ..settings
+    }))
 }

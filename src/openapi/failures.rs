@@ -107,11 +107,19 @@ impl<'a> Failures<'a> {
         let mut response = ResponseBuilder::new()
             .description(format!("{title}, for one of these reasons:\n\n{}", lines.join("\n")))
             .content("application/json", content);
-        if http == StatusCode::UNAUTHORIZED {
-            let challenge = "RFC 6750: `Bearer`, with the error where a token was sent.";
+        let challenge = match http {
+            StatusCode::UNAUTHORIZED => {
+                Some("RFC 6750: `Bearer`, with the error where a token was sent.")
+            }
+            StatusCode::FORBIDDEN => Some(
+                "RFC 6750: `Bearer error=\"insufficient_scope\"`, where another token would do.",
+            ),
+            _ => None,
+        };
+        if challenge.is_some() {
             let header = HeaderBuilder::new()
                 .schema(Object::with_type(Type::String))
-                .description(Some(challenge))
+                .description(challenge)
                 .build();
             response = response.header("WWW-Authenticate", header);
         }

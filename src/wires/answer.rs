@@ -38,7 +38,7 @@ pub(super) fn without_body(response: Response<Body>) -> Response<Body> {
 }
 
 /// An error: the HTTP status that its reason or its code has, and `google.rpc.Status` as JSON.
-/// `authorized` says whether the request carried credentials.
+/// `authorized` says whether the request carried a token: see [`has_token`].
 pub(super) fn error(api: &Api, status: &Status, authorized: bool) -> Response<Body> {
     let json = HeaderValue::from_static("application/json");
     let mut response = ok(json, status_json(api, status).to_string().into());
@@ -90,6 +90,17 @@ fn resolve(pool: &DescriptorPool, detail: &prost_types::Any) -> Option<Value> {
         scalar => drop(object.insert("value".to_owned(), scalar)),
     }
     Some(object.into())
+}
+
+/// Whether a request carries a bearer token (RFC 6750, section 2.1), good or bad. Credentials of
+/// another scheme are none.
+pub(super) fn has_token(headers: &HeaderMap) -> bool {
+    const SCHEME: &[u8] = b"bearer ";
+    let mut values = headers.get_all(header::AUTHORIZATION).iter();
+    values.any(|value| {
+        let scheme = value.as_bytes().trim_ascii().get(..SCHEME.len());
+        scheme.is_some_and(|scheme| scheme.eq_ignore_ascii_case(SCHEME))
+    })
 }
 
 /// RFC 6750, section 3: the error is only told to who sent a token.

@@ -136,7 +136,7 @@ impl DecideStep {
                 ended(refusal.reason);
                 let http = refusal.reason.http();
                 let status = domain.status(refusal);
-                let authorized = request.headers().contains_key(header::AUTHORIZATION);
+                let authorized = answer::has_token(request.headers());
                 let mut response = answer::error(&self.api, &status, authorized);
                 *response.status_mut() = http;
                 if !content_type.may_be_json() {

@@ -9,7 +9,7 @@ use tonic_types::{ErrorDetails, StatusExt as _};
 use super::{
     Outcome, Record,
     call::Call,
-    reason::{Domain, Reason},
+    reason::{Domain, Refusal},
     status,
     step::{Answer, Inner, Leave, Step, Then, wrap},
 };
@@ -81,14 +81,14 @@ impl Note {
     }
 }
 
-/// A status that says no reason, with the one that its code has, and that reason's own sentence:
-/// tonic makes such statuses itself, and their text is for this side only.
+/// A status that says no reason, with the one that its code has, and a sentence of ours: tonic makes
+/// such statuses itself, and their text is for this side only.
 fn complete(domain: Domain, status: &Status) -> Option<Status> {
     let domain = domain.0?;
     if !status.details().is_empty() {
         return None;
     }
-    let reason = Reason::for_bare(status)?;
+    let Refusal { reason, message, .. } = Refusal::for_bare(status)?;
     let details = ErrorDetails::with_error_info(reason.as_str(), domain, []);
-    Some(Status::with_error_details(status.code(), reason.message(), details))
+    Some(Status::with_error_details(status.code(), message, details))
 }

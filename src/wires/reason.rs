@@ -10,6 +10,12 @@ const RETRY_DELAY: std::time::Duration = std::time::Duration::from_secs(1);
 /// How tonic begins to say that a compressed message unpacks to more than the limit.
 const UNPACKS_TO_TOO_MUCH: &str = "Error decompressing: size limit";
 
+/// How tonic begins to say that it does not know a `grpc-encoding`.
+const UNKNOWN_ENCODING: &str = "Content is compressed with";
+/// What clients are told then (gRPC's "Compression" wants UNIMPLEMENTED, with that header).
+const OTHER_ENCODINGS: &str =
+    "this grpc-encoding is not supported: see the grpc-accept-encoding of this answer";
+
 /// Writes the table of reasons once: its name on the wire, its gRPC and HTTP codes, its sentence.
 macro_rules! reasons {
     ($($variant:ident $name:literal $code:ident $http:ident $message:literal;)+) => {
@@ -62,28 +68,13 @@ impl Reason {
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|reason| reason.as_str() == name)
     }
-
-    /// The reason for a status that says none: one that tonic itself made.
-    pub(super) fn for_bare(status: &Status) -> Option<Self> {
-        match status.code() {
-            Code::InvalidArgument => Some(Self::RequestMalformed),
-            // A handler has other limits than this one.
-            Code::ResourceExhausted if status.message().starts_with(UNPACKS_TO_TOO_MUCH) => {
-                Some(Self::BodyTooLarge)
-            }
-            Code::Unimplemented => Some(Self::NotImplemented),
-            Code::DeadlineExceeded => Some(Self::Deadline),
-            Code::Internal | Code::Unknown => Some(Self::Internal),
-            _ => None,
-        }
-    }
 }
 
 /// A refusal: its reason, a sentence, and the field that is wrong, where it is one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Refusal {
     pub(super) reason: Reason,
-    message: &'static str,
+    pub(super) message: &'static str,
     field: Option<(String, String)>,
 }
 
@@ -100,6 +91,26 @@ impl Refusal {
     pub(super) fn field(path: &str, description: impl Into<String>) -> Self {
         let path = path.chars().take(Self::MAX_FIELD).collect();
         Self { field: Some((path, description.into())), ..Reason::FieldInvalid.into() }
+    }
+
+    /// The reason for a status that says none: one that tonic itself made. Its own text is for this
+    /// side only.
+    pub(super) fn for_bare(status: &Status) -> Option<Self> {
+        let reason = match status.code() {
+            Code::InvalidArgument => Reason::RequestMalformed,
+            // A handler has other limits than this one.
+            Code::ResourceExhausted if status.message().starts_with(UNPACKS_TO_TOO_MUCH) => {
+                Reason::BodyTooLarge
+            }
+            Code::Unimplemented if status.message().starts_with(UNKNOWN_ENCODING) => {
+                return Some(Self::saying(Reason::NotImplemented, OTHER_ENCODINGS));
+            }
+            Code::Unimplemented => Reason::NotImplemented,
+            Code::DeadlineExceeded => Reason::Deadline,
+            Code::Internal | Code::Unknown => Reason::Internal,
+            _ => return None,
+        };
+        Some(reason.into())
     }
 }
 

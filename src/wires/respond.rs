@@ -22,7 +22,7 @@ use super::{
 /// What of the request decides the form of its answer.
 pub(super) struct Asked {
     pub(super) binding: Arc<Binding>,
-    /// The request carried credentials.
+    /// The request carried a token.
     pub(super) authorized: bool,
     /// A stream is wanted as server-sent events.
     pub(super) events: bool,

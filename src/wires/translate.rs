@@ -4,7 +4,7 @@ use futures_util::{
     FutureExt as _, TryFutureExt as _,
     future::{BoxFuture, Either, ready},
 };
-use http::{Method, Request, Response, header};
+use http::{Method, Request, Response};
 use tonic::body::Body;
 use tonic_web::GrpcWebLayer;
 use tower::{Layer as _, Service as _};
@@ -71,7 +71,7 @@ async fn json<S: Inner>(
 ) -> Response<Body> {
     let asked = Asked {
         binding: target.binding.clone(),
-        authorized: request.headers().contains_key(header::AUTHORIZATION),
+        authorized: answer::has_token(request.headers()),
         events: accepts(request.headers(), "text/event-stream"),
         head: request.method() == Method::HEAD,
         record: request.extensions().get::<Record>().cloned().unwrap_or_default(),

@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use http::Request;
+use http::{Request, header::WWW_AUTHENTICATE};
 use hyper::body::Incoming;
 use hyper_util::{
     rt::{TokioExecutor, TokioIo},
@@ -85,7 +85,11 @@ impl Drop for Service {
 
 impl Service {
     async fn start(clock: Clock, sessions: Sessions) -> Self {
-        let options = Options { domain: Some(error::DOMAIN), ..Options::default() };
+        let options = Options {
+            domain: Some(error::DOMAIN),
+            response_metadata: vec![WWW_AUTHENTICATE],
+            ..Options::default()
+        };
         let api = Api::new(&[test_protos::DESCRIPTORS], options).expect("good annotations");
         let issuer = Issuer::new();
         let settings = Settings {
@@ -182,6 +186,21 @@ async fn every_requirement_holds_on_every_wire() {
     assert_eq!(walked, 3 * 5 * 4);
     let described: BTreeSet<_> = test_protos_gate_methods().into_iter().collect();
     assert_eq!(described, METHODS.iter().map(|name| (*name).to_owned()).collect());
+}
+
+/// RFC 6750, section 3: also where a good token does not allow the call, and with that code.
+#[tokio::test]
+async fn over_http_a_token_that_is_not_enough_is_challenged() {
+    let service = Service::unchecked().await;
+    let anonymous = service.token(json!({"is_anonymous": true}));
+    for method in ["PermanentUser", "Aal2"] {
+        let answer = service.call(Wire::Json, method, Some(&anonymous)).await;
+        let challenges: Vec<_> = answer.headers.get_all(WWW_AUTHENTICATE).iter().collect();
+        assert_eq!(answer.http, 403);
+        assert_eq!(challenges, [r#"Bearer error="insufficient_scope""#], "{method}");
+    }
+    let answer = service.call(Wire::Json, "SignedIn", None).await;
+    assert_eq!(answer.headers.get_all(WWW_AUTHENTICATE).iter().count(), 1, "and never twice");
 }
 
 fn test_protos_gate_methods() -> Vec<String> {

@@ -14,4 +14,5 @@ mod keys;
 mod properties;
 mod rfc_examples;
 mod rfcs;
+mod settings;
 mod tokens;

@@ -8,7 +8,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, anyhow};
 use prost::Message as _;
 use test_protos::conformance::v1::{
     ServerCompatRequest, ServerCompatResponse, conformance_service_server::ConformanceServiceServer,
@@ -111,5 +111,5 @@ fn open(asked: &ServerCompatRequest) -> Result<Tls> {
         client_ca: (!client_ca.is_empty()).then(|| file("client.pem", client_ca)).transpose()?,
     });
     fs::remove_dir_all(&folder)?;
-    Ok(tls?)
+    tls.map_err(|errors| anyhow!("{errors:?}"))
 }

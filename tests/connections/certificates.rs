@@ -1,10 +1,10 @@
 //! Certificates: read again when their files change, and asked of clients.
 
 use std::{
-    fs,
+    fs, io,
     path::PathBuf,
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicUsize, Ordering},
     },
 };
@@ -20,7 +20,10 @@ use tokio::{
     time::{Duration, Instant, timeout},
 };
 use tokio_rustls::{TlsConnector, client::TlsStream};
-use user_service::tls::{Files, Tls};
+use user_service::{
+    config::{self, Problems},
+    tls::{Files, Tls},
+};
 
 use crate::server::{SOON, Server, eventually};
 
@@ -144,6 +147,64 @@ async fn a_changed_certificate_is_used_for_new_connections_without_a_restart() {
     following.abort();
 }
 
+/// What this process warns of.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Log {
+    /// The whole process's: where one thread alone has a log, callsites that another thread reaches
+    /// first stay silent for all.
+    fn start() -> Self {
+        let log = Self::default();
+        let writer = log.clone();
+        let subscriber = tracing_subscriber::fmt()
+            .with_ansi(false)
+            .with_max_level(tracing::Level::WARN)
+            .with_writer(move || writer.clone());
+        subscriber.init();
+        log
+    }
+
+    /// The lines about files in a folder.
+    fn about(&self, folder: &Folder) -> Vec<String> {
+        let text = String::from_utf8(self.0.lock().expect("the log").clone()).expect("UTF-8");
+        let folder = folder.0.display().to_string();
+        text.lines().filter(|line| line.contains(&folder)).map(str::to_owned).collect()
+    }
+}
+
+impl io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().expect("the log").extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn a_file_that_is_gone_is_told_once_each_time() {
+    let log = Log::start();
+    let folder = Folder::new();
+    let authority = Authority::new();
+    let (cert, key) = authority.issue();
+    let tls = Tls::open(folder.files((cert, key.clone()), None)).expect("a working certificate");
+    let following = tokio::spawn(tls.follow(OFTEN));
+    for times in 1..=2 {
+        fs::remove_file(folder.0.join("key.pem")).expect("removed");
+        eventually("it is told", async || log.about(&folder).len() >= times).await;
+        tokio::time::sleep(OFTEN * 10).await;
+        let lines = log.about(&folder);
+        assert_eq!(lines.len(), times, "{lines:#?}");
+        assert!(lines.iter().all(|line| line.contains("key.pem cannot be read")), "{lines:#?}");
+        folder.write("key.pem", &key);
+        tokio::time::sleep(OFTEN * 10).await;
+    }
+    following.abort();
+}
+
 #[tokio::test]
 async fn clients_need_a_certificate_of_the_named_authority_and_of_a_changed_one_after_it_changes() {
     let folder = Folder::new();
@@ -196,4 +257,50 @@ async fn files_that_make_no_working_set_are_refused_at_the_start() {
     ] {
         assert!(Tls::open(files.clone()).is_err(), "{files:?}");
     }
+}
+
+#[test]
+fn a_file_that_will_not_do_is_a_problem_of_the_setting_that_names_it() {
+    let folder = Folder::new();
+    let authority = Authority::new();
+    let (cert, key) = authority.issue();
+    let (_, another_key) = authority.issue();
+    let named = |name, content: &str| folder.write(name, content).display().to_string();
+    let (cert, key) = (named("cert.pem", &cert), named("key.pem", &key));
+    let another_key = named("another.pem", &another_key);
+    let nonsense = named("nonsense.pem", "nonsense");
+    let missing = folder.0.join("missing.pem").display().to_string();
+
+    let problems = |cert: &str, key: &str, client_ca: &str| {
+        let lookup = |name: &str| {
+            let value = match name {
+                "TLS_CERT" => cert,
+                "TLS_KEY" => key,
+                "TLS_CLIENT_CA" => client_ca,
+                "DATABASE_URL" => "postgresql://nobody@127.0.0.1:1/none",
+                "JWT_SECRET" => "nobody's secret, which signs nothing",
+                _ => return None,
+            };
+            Some(value.to_owned())
+        };
+        match config::serve(&lookup) {
+            Ok(_) => Vec::new(),
+            Err(Problems(problems)) => problems,
+        }
+    };
+    assert_eq!(problems(&cert, &key, &cert), Vec::<String>::new());
+    let unreadable = "cannot be read: No such file or directory (os error 2)";
+    assert_eq!(
+        problems(&missing, &missing, &missing),
+        ["TLS_CERT", "TLS_KEY", "TLS_CLIENT_CA"].map(|it| format!("{it}: {missing} {unreadable}"))
+    );
+    assert_eq!(
+        problems(&nonsense, &nonsense, &nonsense),
+        [("TLS_CERT", "certificate"), ("TLS_KEY", "private key"), ("TLS_CLIENT_CA", "certificate")]
+            .map(|(it, what)| format!("{it}: {nonsense} holds no {what} in PEM form"))
+    );
+    assert_eq!(
+        problems(&cert, &another_key, ""),
+        [format!("TLS_KEY: {another_key} is the key of another certificate")]
+    );
 }

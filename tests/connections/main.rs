@@ -2,6 +2,9 @@
 //! against the service's own stack and accept loop.
 
 mod age;
+#[path = "../auth/support/alone.rs"]
+#[expect(dead_code, reason = "these tests need no variables")]
+mod alone;
 mod certificates;
 mod floods;
 mod frames;

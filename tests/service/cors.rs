@@ -93,6 +93,29 @@ async fn another_origin_is_served_without_a_word_that_allows_its_page_to_look() 
     assert_eq!(about_cors(&answer), [""; 0], "without an origin");
 }
 
+/// Without content type or with one of a form a browser asks nobody before it sends (Fetch, "CORS-safelisted
+/// request-header"); with a token it must, since `authorization` is never safelisted.
+#[tokio::test]
+async fn what_a_page_may_send_without_asking_runs_nothing_here() {
+    let service = service().await;
+    let origin = ("origin", "https://evil.example");
+    for path in [crate::support::GET_NAME, crate::support::UPDATE_NAME] {
+        let body = r#"{"full_name": "Mallory"}"#;
+        let answer = service.client.http(Method::POST, path, &[origin], body).await;
+        assert_eq!((answer.status.as_u16(), about_cors(&answer)), (401, vec![]), "{path}");
+        let plain = [origin, ("content-type", "text/plain")];
+        let answer = service.client.http(Method::POST, path, &plain, body).await;
+        assert_eq!((answer.status.as_u16(), about_cors(&answer)), (415, vec![]), "{path}");
+        let asks = [
+            origin,
+            ("access-control-request-method", "POST"),
+            ("access-control-request-headers", "authorization"),
+        ];
+        let answer = service.client.http(Method::OPTIONS, path, &asks, "").await;
+        assert_eq!(about_cors(&answer), [""; 0], "{path}");
+    }
+}
+
 #[tokio::test]
 async fn options_without_a_preflights_headers_asks_for_the_methods() {
     let service = service().await;

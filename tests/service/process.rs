@@ -49,16 +49,23 @@ async fn all_wrong_settings_are_reported_at_once_each_with_what_to_do() {
         .env("MAX_BODY_BYTES", "12")
         .env("CORS_ALLOWED_ORIGINS", "localhost:3000")
         .env("JWT_SECRET", "too short")
+        .env("JWKS_URL", "http://example.com/keys")
+        .env("TLS_CERT", "/nowhere/cert.pem")
+        .env("TLS_KEY", "/nowhere/key.pem")
         .env("DOCS", "perhaps")
         .env("SUPABASE_PUBLISHABLE_KEY", "sb_secret_0123456789");
     let (code, _, said) = output(&mut command).await;
     assert_eq!(code, Some(2));
+    assert!(said.contains("user-service --help"), "{said}");
     for setting in [
         "DATABASE_URL",
         "LISTEN_ADDR",
         "MAX_BODY_BYTES",
         "CORS_ALLOWED_ORIGINS",
         "JWT_SECRET",
+        "JWKS_URL",
+        "TLS_CERT",
+        "TLS_KEY",
         "DOCS",
         "SUPABASE_PUBLISHABLE_KEY",
     ] {

@@ -46,6 +46,9 @@ async fn a_ban_and_a_deletion_end_the_token() {
 
     run("update auth.users set banned_until = now() + interval '1 hour'").await;
     until_refused(&service, ada.token(), refused(Code::PermissionDenied, "USER_BANNED")).await;
+    let answer = service.call(Wire::Json, GET_NAME, ada.token(), json!({})).await;
+    let challenge = &answer.headers["www-authenticate"];
+    assert_eq!(challenge, r#"Bearer error="insufficient_scope""#, "RFC 6750, section 3");
     run("update auth.users set banned_until = now() - interval '1 hour'").await;
     eventually("the ban is over", async || {
         service.call(Wire::Grpc, GET_NAME, ada.token(), json!({})).await.code == Code::Ok

@@ -272,15 +272,17 @@ async fn grpc_content_types_may_have_parameters_and_odd_case() {
 }
 
 #[tokio::test]
-async fn a_cross_site_post_runs_nothing() {
+async fn a_cross_site_post_of_a_form_runs_nothing() {
     let server = Server::start().await;
-    let request = server
-        .request(Method::POST, GET_BOOK)
-        .header(header::CONTENT_TYPE, "text/plain")
-        .header(header::ORIGIN, "https://evil.example")
-        .body(Full::new(framed(&GetBookRequest::default())))
-        .expect("a request");
-    assert_eq!(server.send_h2(request).await.refusal(), refusal(415, "CONTENT_TYPE", ""));
+    for form in ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data"] {
+        let request = server
+            .request(Method::POST, GET_BOOK)
+            .header(header::CONTENT_TYPE, form)
+            .header(header::ORIGIN, "https://evil.example")
+            .body(Full::new(framed(&GetBookRequest::default())))
+            .expect("a request");
+        assert_eq!(server.send_h2(request).await.refusal(), refusal(415, "CONTENT_TYPE", ""));
+    }
 }
 
 #[tokio::test]
@@ -305,6 +307,8 @@ async fn a_challenge_says_what_is_wrong_with_a_token_that_was_sent() {
     let answer = server.send(bodyless(request())).await;
     assert_eq!(answer.refusal(), refusal(401, "TOKEN_MISSING", ""));
     assert_eq!(answer.header("www-authenticate"), "Bearer");
+    let answer = server.send(bodyless(request().header("authorization", "Basic YTpi"))).await;
+    assert_eq!(answer.header("www-authenticate"), "Bearer", "that was no token");
     let answer = server.send(bodyless(request().header("authorization", "Bearer bad"))).await;
     assert_eq!(
         answer.header("www-authenticate"),

@@ -345,6 +345,19 @@ async fn gzip_messages_are_unpacked_within_the_limit() {
     assert_eq!(status.get_details_error_info().expect("details").reason, "BODY_TOO_LARGE");
 }
 
+/// gRPC's "Compression": the code and the header are the protocol's; the sentence says what to do.
+#[tokio::test]
+async fn an_unknown_encoding_is_told_with_those_that_are_known() {
+    let server = Server::start().await;
+    let mut request = tonic::Request::new(GetBookRequest::default());
+    request.metadata_mut().insert("grpc-encoding", "zstd".parse().expect("a value"));
+    let status = server.grpc().await.get_book(request).await.expect_err("refused");
+    assert_eq!(status.code(), Code::Unimplemented);
+    assert_eq!(status.get_details_error_info().expect("details").reason, "NOT_IMPLEMENTED");
+    assert!(status.message().starts_with("this grpc-encoding is not supported"), "{status:?}");
+    assert_eq!(status.metadata().get("grpc-accept-encoding").expect("a header"), "gzip,identity");
+}
+
 #[tokio::test]
 async fn large_messages_come_through_json_whole() {
     let options = user_service::wires::Options {

@@ -67,7 +67,7 @@ impl Jwks {
             .pool_max_idle_per_host(0)
             .tls_backend_preconfigured(tls(&settings.url)?);
         // Loopback is not on the other side of a proxy.
-        let client = if settings.url.scheme() == "http" { client.no_proxy() } else { client };
+        let client = if settings.is_loopback() { client.no_proxy() } else { client };
         Ok(Self { url: settings.url.clone(), client: client.build()? })
     }
 

@@ -197,6 +197,16 @@ pub fn rows(target: &Target) -> Vec<(&'static str, String, Option<Reason>)> {
             stranger.sign(&json!({"alg": "ES256", "kid": "ec", "x5c": ["AAAA"]}), claims),
             TokenSignature,
         ),
+        (
+            "the token's own x5t",
+            stranger.sign(&json!({"alg": "ES256", "kid": "ec", "x5t": "AAAA"}), claims),
+            TokenSignature,
+        ),
+        (
+            "the token's own x5t#S256",
+            stranger.sign(&json!({"alg": "ES256", "kid": "ec", "x5t#S256": "AAAA"}), claims),
+            TokenSignature,
+        ),
         // A claim that no JSON library writes.
         (
             "a number that PostgreSQL cannot hold",
