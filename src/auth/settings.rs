@@ -56,9 +56,7 @@ pub struct JwksSettings {
     pub url: Url,
     /// The time between two fetches when nothing calls for one sooner.
     pub refresh: Duration,
-    /// The shortest time between the beginnings of two fetches, failed ones included. While there
-    /// are no keys to trust, failed fetches are repeated sooner: after a second, then after twice as
-    /// long each time, up to this.
+    /// The shortest time between the beginnings of two fetches, failed ones included.
     pub cooldown: Duration,
     /// The longest time for one fetch, from the connection to the last byte.
     pub timeout: Duration,

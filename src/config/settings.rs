@@ -70,7 +70,7 @@ settings! {
         JWT_CLOCK_SKEW = "30s" "How far clocks may differ, for exp, nbf and iat";
         JWT_MAX_LIFETIME "The longest lifetime of a token that is accepted; any by itself";
         JWKS_REFRESH = "10m" "Between two fetches of the keys";
-        JWKS_COOLDOWN = "30s" "The least time between two fetches; while there are no keys at all, a failed one is repeated after 1s, 2s, 4s, … up to this";
+        JWKS_COOLDOWN = "30s" "The least time between two fetches, which unknown keys cause and failed ones call for";
         JWKS_TIMEOUT = "5s" "The longest time that a fetch may take";
         JWKS_MAX_STALE = "24h" "How long the last keys are good while no newer can be had; at least JWKS_REFRESH and JWKS_TIMEOUT together";
         JWKS_ALLOW_HTTP = "off" "Whether keys may be fetched without TLS from elsewhere than loopback";

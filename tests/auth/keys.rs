@@ -66,47 +66,6 @@ async fn before_the_first_answer_published_keys_are_unavailable_and_the_secret_w
     assert_eq!(refusal(&auth, &es256), None);
 }
 
-/// Calls are told to try again in a second: the keys of an issuer that is up again must not be half a
-/// minute away.
-#[tokio::test]
-async fn without_keys_a_failed_fetch_is_repeated_soon_and_then_ever_less_often() {
-    const MOMENT: Duration = Duration::from_millis(1);
-    let issuer = Issuer::new();
-    let server = KeyServer::start(issuer.jwks()).await;
-    server.behave(Manner::Status(503));
-    let clock = Clock::standing_at(NOW);
-    let auth = auth(settings(&issuer, &server), &clock);
-    let _task = refreshing(&auth);
-    let repeated_after = async |seconds| {
-        let failed = auth.counts().failed_fetches();
-        clock.advance(Duration::from_secs(seconds) - MOMENT);
-        settle().await;
-        assert_eq!(auth.counts().failed_fetches(), failed, "sooner than in {seconds} s");
-        clock.advance(MOMENT);
-        until("the repetition", || auth.counts().failed_fetches() == failed + 1).await;
-    };
-    until("a failed fetch", || auth.counts().failed_fetches() == 1).await;
-    for seconds in [1, 2, 4, 8, 16, 30, 30] {
-        repeated_after(seconds).await;
-    }
-
-    server.rotate(&issuer.jwks());
-    clock.advance(COOLDOWN);
-    until("keys", || auth.keys_state() == KeysState::Ok).await;
-    server.behave(Manner::Status(503));
-    let failed = auth.counts().failed_fetches();
-    clock.advance(REFRESH);
-    until("a failed refresh", || auth.counts().failed_fetches() == failed + 1).await;
-    repeated_after(30).await;
-
-    clock.advance(DAY);
-    until("too old", || auth.counts().failed_fetches() == failed + 3).await;
-    assert_eq!(auth.keys_state(), KeysState::Unavailable);
-    for seconds in [1, 2, 4] {
-        repeated_after(seconds).await;
-    }
-}
-
 #[tokio::test]
 async fn an_unknown_key_is_refused_at_once_and_fetched_for_the_retry() {
     let rig = Rig::new().await;

@@ -25,9 +25,6 @@ use jwks::{Answered, Jwks};
 pub use jwks::{FetchError, Sent};
 pub use key_set::{KeySet, NotAKeySet};
 
-/// The pause after the first failed fetch while there are no keys: what clients are told to wait.
-const FIRST_RETRY: Duration = Duration::from_secs(1);
-
 /// Whether tokens that published keys signed can be verified.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KeysState {
@@ -133,25 +130,22 @@ impl Keys {
     }
 
     /// Keeps the published set fresh until told to stop. The one place that fetches while the
-    /// service runs: that is what makes it one fetch at a time and, once there are keys, one in a
-    /// cooldown.
+    /// service runs: that is what makes it one fetch at a time and one in a cooldown.
     pub(super) async fn refresh(&self, clock: &Clock, counts: &Counts, stop: CancellationToken) {
         let Some(published) = &self.published else {
             return;
         };
         let rounds = async {
-            let mut soon = FIRST_RETRY;
             loop {
                 let begun = clock.instant();
                 let pause = match self.fetch(clock, counts).await {
                     Ok(keys) => {
                         tracing::debug!(keys, "fetched the key set");
-                        soon = FIRST_RETRY;
                         published.refresh.max(published.cooldown)
                     }
                     Err(error) => {
                         tracing::warn!(%error, "the key set could not be fetched");
-                        published.pause_after_failure(clock.instant(), &mut soon)
+                        published.cooldown
                     }
                 };
                 select! {
@@ -169,16 +163,6 @@ impl Keys {
 }
 
 impl Published {
-    /// The cooldown; less while no token can be verified, and then more with every failure.
-    fn pause_after_failure(&self, now: Instant, soon: &mut Duration) -> Duration {
-        if self.answer(now).is_some() {
-            return self.cooldown;
-        }
-        let pause = self.cooldown.min(*soon);
-        *soon = soon.saturating_mul(2);
-        pause
-    }
-
     /// The last answer, unless it is too old to be trusted.
     fn answer(&self, now: Instant) -> Option<Arc<Answer>> {
         let is_fresh =
