@@ -57,6 +57,9 @@ pub async fn run(
     admin: Option<TcpListener>,
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), Error> {
+    for warning in &config.warnings {
+        tracing::warn!("{warning}");
+    }
     let api = app::api(proto::DESCRIPTORS, &config.app).map_err(text)?;
     let clock = Clock::system();
     let auth = Auth::new(config.auth, api.pool(), clock.clone()).map_err(text)?;

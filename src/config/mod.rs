@@ -66,6 +66,8 @@ pub struct Config {
     pub shutdown_delay: Duration,
     /// What is logged and how.
     pub log: Log,
+    /// What of this is allowed and hardly meant, a line each.
+    pub warnings: Vec<String>,
 }
 
 /// What is logged and how.
@@ -109,6 +111,7 @@ pub fn serve(lookup: Lookup<'_>) -> Result<Config, Problems> {
             connections: connections?,
             shutdown_delay: shutdown_delay?,
             log: log?,
+            warnings: reader.take_warnings(),
         })
     })();
     finish(config, reader)

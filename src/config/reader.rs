@@ -11,12 +11,13 @@ pub type Lookup<'a> = &'a dyn Fn(&str) -> Option<String>;
 pub(super) struct Reader<'a> {
     lookup: Lookup<'a>,
     problems: Vec<String>,
+    warnings: Vec<String>,
 }
 
 impl<'a> Reader<'a> {
     /// A reader with no problems so far.
     pub(super) fn new(lookup: Lookup<'a>) -> Self {
-        Self { lookup, problems: Vec::new() }
+        Self { lookup, problems: Vec::new(), warnings: Vec::new() }
     }
 
     /// Everything that was wrong.
@@ -27,6 +28,16 @@ impl<'a> Reader<'a> {
     /// Notes a problem with a setting and what to do about it.
     pub(super) fn problem(&mut self, setting: &Setting, text: impl Display) {
         self.add(format!("{} {text}", setting.name));
+    }
+
+    /// Notes that a setting is taken as it is, and will hardly do what is wanted of it.
+    pub(super) fn warn(&mut self, setting: &Setting, text: impl Display) {
+        self.warnings.push(format!("{} {text}", setting.name));
+    }
+
+    /// Everything that was noted so.
+    pub(super) fn take_warnings(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.warnings)
     }
 
     /// Notes a problem that names its setting itself.

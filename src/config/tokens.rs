@@ -72,22 +72,21 @@ pub(super) fn read(
     })
 }
 
-/// The longest token. One for which the headers have no room would never be seen here: its call would
-/// end with a bare 431, and no reason.
+/// The longest token. One for which the headers have no room is never seen here: its call ends with a
+/// bare 431, and no reason.
 fn token_max_bytes(reader: &mut Reader<'_>, max_header_bytes: Option<u64>) -> Option<u64> {
     let token = reader.bytes(&TOKEN_MAX_BYTES, TOKEN_BYTES.0, TOKEN_BYTES.1)?;
-    let headers = max_header_bytes?;
+    let Some(headers) = max_header_bytes else { return Some(token) };
     let (most, least) = (headers.saturating_sub(OTHER_HEADERS), token + OTHER_HEADERS);
     if token > most {
         let [most, least] = [most, least].map(|it| ByteSize(it).display().iec());
-        reader.problem(
+        reader.warn(
             &TOKEN_MAX_BYTES,
             format_args!(
                 "is more than fits into MAX_HEADER_BYTES: set it to {most} or less, or \
                  MAX_HEADER_BYTES to {least} or more"
             ),
         );
-        return None;
     }
     Some(token)
 }
@@ -144,10 +143,10 @@ fn key_set(
         let between = refresh.max(cooldown).saturating_add(timeout);
         if max_stale < between {
             let between = humantime::format_duration(between);
-            reader.problem(
+            reader.warn(
                 &JWKS_MAX_STALE,
                 format_args!(
-                    "is less than {between}: keys would be too old before newer ones come. Set it \
+                    "is less than {between}: keys can be too old before newer ones come. Set it \
                      to that or more, or lower JWKS_REFRESH, JWKS_COOLDOWN or JWKS_TIMEOUT"
                 ),
             );

@@ -1,31 +1,35 @@
-//! Settings that no token could be verified with, or that would surprise: each is a problem that names
-//! its variable, and all are told at once.
+//! Settings that no token could be verified with are problems, and those that would surprise are
+//! warned of: each under the name of its variable, and all at once.
 
-use user_service::config::{self, Problems};
+use user_service::config::{self, Config, Problems};
 
-/// What is wrong with these settings, besides which all is well.
-fn problems(settings: &[(&str, &str)]) -> Vec<String> {
-    let lookup = |name: &str| {
+/// Reads these settings, besides which all is well.
+fn read(settings: &[(&str, &str)]) -> Result<Config, Problems> {
+    config::serve(&|name: &str| {
         let set = settings.iter().find(|(setting, _)| *setting == name);
         match (set, name) {
             (Some((_, value)), _) => Some((*value).to_owned()),
             (None, "DATABASE_URL") => Some("postgresql://nobody@127.0.0.1:1/none".to_owned()),
             _ => None,
         }
-    };
-    match config::serve(&lookup) {
-        Ok(_) => Vec::new(),
-        Err(Problems(problems)) => problems,
+    })
+}
+
+fn warnings(settings: &[(&str, &str)]) -> Vec<String> {
+    read(settings).expect("settings").warnings
+}
+
+/// Exactly one line for each of these beginnings, in this order.
+fn assert_begin(told: &[String], beginnings: &[&str]) {
+    assert_eq!(told.len(), beginnings.len(), "{told:#?}");
+    for (line, beginning) in told.iter().zip(beginnings) {
+        assert!(line.starts_with(beginning), "{beginning} in {told:#?}");
     }
 }
 
-/// Exactly one problem for each of these beginnings, in this order.
 fn assert_told(settings: &[(&str, &str)], beginnings: &[&str]) {
-    let told = problems(settings);
-    assert_eq!(told.len(), beginnings.len(), "{settings:?}: {told:#?}");
-    for (problem, beginning) in told.iter().zip(beginnings) {
-        assert!(problem.starts_with(beginning), "{settings:?}: {beginning} in {told:#?}");
-    }
+    let told = read(settings).map_or_else(|Problems(problems)| problems, |_| Vec::new());
+    assert_begin(&told, beginnings);
 }
 
 #[test]
@@ -72,33 +76,29 @@ fn one_wrong_setting_of_keys_hides_no_other() {
 }
 
 #[test]
-fn keys_must_not_be_too_old_before_the_next_come() {
-    let project = ("SUPABASE_URL", "https://project.supabase.co");
-    let told = |settings: &[(&str, &str)], beginnings: &[&str]| {
-        assert_told(&[settings, &[project]].concat(), beginnings);
+fn keys_that_are_too_old_before_the_next_come_are_warned_of() {
+    let warned = |settings: &[(&str, &str)], beginnings: &[&str]| {
+        let settings = [settings, &[("SUPABASE_URL", "https://project.supabase.co")]].concat();
+        assert_begin(&warnings(&settings), beginnings);
     };
-    told(&[("JWKS_MAX_STALE", "5m")], &["JWKS_MAX_STALE is less than 10m 5s"]);
-    told(&[("JWKS_MAX_STALE", "605s")], &[]);
-    told(&[("JWKS_REFRESH", "24h")], &["JWKS_MAX_STALE is less than 1day 5s"]);
+    warned(&[("JWKS_MAX_STALE", "5m")], &["JWKS_MAX_STALE is less than 10m 5s"]);
+    warned(&[("JWKS_MAX_STALE", "605s")], &[]);
+    warned(&[("JWKS_REFRESH", "24h")], &["JWKS_MAX_STALE is less than 1day 5s"]);
     // The cooldown holds back a refresh, too.
     let seldom = [("JWKS_REFRESH", "1s"), ("JWKS_COOLDOWN", "25h")];
-    told(&seldom, &["JWKS_MAX_STALE is less than 1day 1h 5s"]);
+    warned(&seldom, &["JWKS_MAX_STALE is less than 1day 1h 5s"]);
 }
 
 #[test]
-fn the_longest_token_fits_into_the_headers() {
-    let secret = ("JWT_SECRET", "a secret of thirty-two bytes or more");
-    let told = |settings: &[(&str, &str)], beginnings: &[&str]| {
-        assert_told(&[settings, &[secret]].concat(), beginnings);
+fn a_token_that_no_header_holds_is_warned_of() {
+    let warned = |settings: &[(&str, &str)], beginnings: &[&str]| {
+        let secret = ("JWT_SECRET", "a secret of thirty-two bytes or more");
+        assert_begin(&warnings(&[settings, &[secret]].concat()), beginnings);
     };
-    told(&[("TOKEN_MAX_BYTES", "28KiB")], &[]);
-    told(
-        &[("TOKEN_MAX_BYTES", "64KiB")],
-        &[
-            "TOKEN_MAX_BYTES is more than fits into MAX_HEADER_BYTES: set it to 28.0 KiB or less, or MAX_HEADER_BYTES to 68.0 KiB or more",
-        ],
-    );
-    told(&[("TOKEN_MAX_BYTES", "64KiB"), ("MAX_HEADER_BYTES", "68KiB")], &[]);
-    told(&[("MAX_HEADER_BYTES", "16KiB")], &["TOKEN_MAX_BYTES is more"]);
-    told(&[("MAX_HEADER_BYTES", "much")], &["MAX_HEADER_BYTES"]);
+    warned(&[("TOKEN_MAX_BYTES", "28KiB")], &[]);
+    let advice = "TOKEN_MAX_BYTES is more than fits into MAX_HEADER_BYTES: set it to 28.0 KiB or \
+                  less, or MAX_HEADER_BYTES to 68.0 KiB or more";
+    warned(&[("TOKEN_MAX_BYTES", "64KiB")], &[advice]);
+    warned(&[("TOKEN_MAX_BYTES", "64KiB"), ("MAX_HEADER_BYTES", "68KiB")], &[]);
+    warned(&[("MAX_HEADER_BYTES", "16KiB")], &["TOKEN_MAX_BYTES is more"]);
 }
