@@ -50,7 +50,7 @@ impl Db {
             "EXISTS (SELECT FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n \
              ON n.oid = c.relnamespace AND c.relname = 'users' AND n.nspname = ",
         )
-        .bind::<Text, _>(self.schema.to_string())
+        .bind::<Text, _>(self.search_path.schema().to_owned())
         .sql(" AND pg_catalog.pg_has_role(session_user, c.relowner, 'USAGE'))");
         let role = sql::<Text>("session_user::text");
         let query = select((role, attribute("rolsuper"), attribute("rolbypassrls"), owns));

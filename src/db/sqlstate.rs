@@ -25,6 +25,7 @@ const LOOK_AT: usize = 128;
 pub struct SqlState([u8; 5]);
 
 impl SqlState {
+    pub(super) const TOO_MANY_CONNECTIONS: &str = "53300";
     pub(super) const QUERY_CANCELED: &str = "57014";
     pub(super) const LOCK_NOT_AVAILABLE: &str = "55P03";
     pub(super) const INSUFFICIENT_PRIVILEGE: &str = "42501";
