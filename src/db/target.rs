@@ -1,5 +1,6 @@
 //! Where the database is and how to get there: `DATABASE_URL`, or `PGHOST`, `PGUSER`, ….
 
+mod parameters;
 mod read;
 #[cfg(test)]
 mod tests;
