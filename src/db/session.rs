@@ -89,8 +89,10 @@ impl Session {
             let attempt = Self::open_peer(target, host, peer, notices.cloned(), progress);
             problem = match timeout(target.connect_timeout, attempt).await {
                 Ok(Ok(session)) if session.suits(attrs) => return Ok(session),
-                Ok(Ok(_)) => {
-                    "not the kind of server that target_session_attrs asks for".to_owned().into()
+                Ok(Ok(session)) => {
+                    progress.is_logged_in();
+                    let kind = session.kind();
+                    format!("it is {kind}, and target_session_attrs={attrs} wants another").into()
                 }
                 Ok(Err(problem)) => problem,
                 Err(_) => no_answer(target.connect_timeout),
@@ -161,6 +163,15 @@ impl Session {
         session.found_read_only = says(1, "t");
         session.in_recovery = says(2, "t");
         Ok(session)
+    }
+
+    /// What `target_session_attrs` tells apart.
+    fn kind(&self) -> &'static str {
+        match (self.in_recovery, self.read_only) {
+            (true, _) => "a standby",
+            (false, true) => "a primary that takes no changes",
+            (false, false) => "a primary that takes changes",
+        }
     }
 
     fn suits(&self, attrs: SessionAttrs) -> bool {
