@@ -4,7 +4,11 @@
 
 mod db_support;
 
-use std::time::Duration;
+use std::{
+    io,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use db_support::{LOGINS, Project, caller, inventory, pgbouncer::Pgbouncer, settings, until};
 use dev::testing::Database;
@@ -260,6 +264,57 @@ async fn a_schema_that_cannot_be_used_is_no_way_into_public() {
             until("it is usable", async || queries::full_name(db, &ada).await.is_ok()).await;
             db.ping().await.unwrap();
         }
+    }
+}
+
+#[tokio::test]
+async fn why_there_is_no_connection_is_logged_once_per_change() {
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone());
+    let _guard = tracing::subscriber::set_default(subscriber.finish());
+
+    let project = Project::new().await;
+    let db = db(&project.database, "authenticator", "nope");
+    let said = |text: &str| log.lines().iter().filter(|line| line.contains(text)).count();
+    let [missing, empty] =
+        ["there is no schema nope", "there is no table users in the schema nope"];
+    for _ in 0..3 {
+        db.ping().await.unwrap_err();
+    }
+    assert_eq!((said(missing), said(empty)), (1, 0), "{:#?}", log.lines());
+    project.run("create schema nope; grant usage on schema nope to authenticated").await;
+    for _ in 0..3 {
+        db.ping().await.unwrap_err();
+    }
+    assert_eq!((said(missing), said(empty)), (1, 1), "{:#?}", log.lines());
+    project.run("create table nope.users ()").await;
+    for _ in 0..3 {
+        db.ping().await.unwrap();
+    }
+    assert_eq!(log.lines().len(), 3, "{:#?}", log.lines());
+    assert_eq!(said("connected to the database again"), 1);
+}
+
+/// What was logged.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Log {
+    fn lines(&self) -> Vec<String> {
+        let text = String::from_utf8(self.0.lock().unwrap().clone()).unwrap();
+        let ours = text.lines().filter(|line| line.contains("user_service"));
+        ours.map(str::to_owned).collect()
+    }
+}
+
+impl io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 
