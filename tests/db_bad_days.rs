@@ -13,7 +13,7 @@ use dev::{
 };
 use diesel::{ExpressionMethods as _, QueryDsl as _, dsl::select, sql_types};
 use diesel_async::RunQueryDsl as _;
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 use user_service::{
     auth::Caller,
     db::{self, CallerConnection as Conn, Connections, Db, Error, Settings, users},
@@ -301,6 +301,35 @@ async fn a_server_that_is_switched_to_read_only_takes_no_more_writes() {
         set("off").await;
         until("it takes changes", takes_changes).await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_pool_that_is_never_idle_learns_of_read_only_too() {
+    let server = Server::start().await;
+    let ada = server.ada().await;
+    let admin = server.cluster.connect(SUPERUSER, "postgres").await.unwrap();
+    let db = Db::new(Settings { pool_size: 1, ..settings(&server.url()) });
+    db.ping().await.unwrap();
+    let readers: Vec<_> = (0..3)
+        .map(|_| {
+            let (db, ada) = (db.clone(), ada.clone());
+            tokio::spawn(async move {
+                loop {
+                    let _ = sleep_in_database(&db, &ada, 0.05).await;
+                    sleep(Duration::from_millis(1)).await; // lets those that wait go first
+                }
+            })
+        })
+        .collect();
+    until("calls wait", async || db.connections().waiting >= 2).await;
+    admin.batch_execute("alter system set default_transaction_read_only = on").await.unwrap();
+    admin.batch_execute("select pg_reload_conf()").await.unwrap();
+    until("it is noticed", async || {
+        db.ping().await.unwrap();
+        matches!(users::set_full_name(&db, &ada, "Ada").await, Err(Error::ReadOnly))
+    })
+    .await;
+    readers.iter().for_each(tokio::task::JoinHandle::abort);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -25,7 +25,7 @@ const IDLE: Duration = Duration::from_secs(10 * 60);
 /// How long a probe waits for a connection, and how old another's answer may be.
 const PING_WAIT: Duration = Duration::from_secs(1);
 /// How long a pool whose connections are all busy may go on without asking the server what it is.
-const UNHEARD: Duration = Duration::from_secs(10);
+const UNHEARD: Duration = Duration::from_secs(5);
 
 /// How the pool's connections are doing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
