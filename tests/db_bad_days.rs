@@ -13,7 +13,7 @@ use dev::{
 };
 use diesel::{ExpressionMethods as _, QueryDsl as _, dsl::select, sql_types};
 use diesel_async::RunQueryDsl as _;
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 use user_service::{
     auth::Caller,
     db::{self, CallerConnection as Conn, Connections, Db, Error, Settings, users},
@@ -251,6 +251,129 @@ async fn a_server_that_takes_no_changes_says_so_and_is_asked_again() {
     let back = Instant::now();
     until("it takes changes", async || users::set_full_name(&db, &ada, "Ada").await.is_ok()).await;
     assert!(back.elapsed() < SOON + SLACK, "{:?}", back.elapsed());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_is_switched_to_read_only_takes_no_more_writes() {
+    let server = Server::start().await;
+    let ada = server.ada().await;
+    let admin = server.cluster.connect(SUPERUSER, "postgres").await.unwrap();
+    let file = async |to: &str| {
+        let sql = format!("alter system set default_transaction_read_only = {to}");
+        admin.batch_execute("set default_transaction_read_only = off").await.unwrap();
+        admin.batch_execute(&sql).await.unwrap();
+        admin.batch_execute("select pg_reload_conf()").await.unwrap();
+    };
+    let database = async |to: &str| {
+        let sql = format!("alter database postgres set default_transaction_read_only = {to}");
+        admin.batch_execute("set default_transaction_read_only = off").await.unwrap();
+        admin.batch_execute(&sql).await.unwrap();
+    };
+    let db = server.db();
+    // Two connections, of which the probe asks one.
+    let at_once = async || {
+        let calls = (0..2).map(|_| sleep_in_database(&db, &ada, 0.2));
+        futures_util::future::try_join_all(calls).await.unwrap();
+        until("all are at rest", async || db.connections().busy == 0).await;
+    };
+    let takes_changes = async || match users::set_full_name(&db, &ada, "Ada").await {
+        Ok(_) => true,
+        Err(Error::ReadOnly) => false,
+        Err(other) => panic!("{other:?}"),
+    };
+    for way in 0..2 {
+        let set = async |to: &str| if way == 0 { file(to).await } else { database(to).await };
+        at_once().await;
+        assert!(takes_changes().await);
+        set("on").await;
+        let switched = Instant::now();
+        until("it is noticed", async || {
+            db.ping().await.unwrap(); // what the readiness probe does every second
+            !takes_changes().await
+        })
+        .await;
+        assert!(switched.elapsed() < SOON + SLACK, "{:?}", switched.elapsed());
+        at_once().await;
+        let writes = (0..4).map(|_| takes_changes());
+        let took = futures_util::future::join_all(writes).await;
+        assert_eq!(took, [false; 4], "no connection of before is left");
+        assert!(name_is_read(&db, &ada).await);
+        set("off").await;
+        until("it takes changes", takes_changes).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_pool_that_is_never_idle_learns_of_read_only_too() {
+    let server = Server::start().await;
+    let ada = server.ada().await;
+    let admin = server.cluster.connect(SUPERUSER, "postgres").await.unwrap();
+    let db = Db::new(Settings { pool_size: 1, ..settings(&server.url()) });
+    db.ping().await.unwrap();
+    let readers: Vec<_> = (0..3)
+        .map(|_| {
+            let (db, ada) = (db.clone(), ada.clone());
+            tokio::spawn(async move {
+                loop {
+                    let _ = sleep_in_database(&db, &ada, 0.05).await;
+                    sleep(Duration::from_millis(1)).await; // lets those that wait go first
+                }
+            })
+        })
+        .collect();
+    until("calls wait", async || db.connections().waiting >= 2).await;
+    admin.batch_execute("alter system set default_transaction_read_only = on").await.unwrap();
+    admin.batch_execute("select pg_reload_conf()").await.unwrap();
+    until("it is noticed", async || {
+        db.ping().await.unwrap();
+        matches!(users::set_full_name(&db, &ada, "Ada").await, Err(Error::ReadOnly))
+    })
+    .await;
+    readers.iter().for_each(tokio::task::JoinHandle::abort);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn calls_that_take_all_of_the_logins_connections_are_no_outage() {
+    let project = Project::new().await;
+    let login = format!("narrow_{}", Uuid::new_v4().simple());
+    let make = format!(
+        "create role {login} login noinherit connection limit 2 password 'narrow';
+         grant anon, authenticated to {login}"
+    );
+    project.run(&make).await;
+    let url = project.database.url("postgres");
+    let (_, place) = url.split_once('@').unwrap();
+    let ada = caller::user(project.ada).await;
+    // A pool as large as the limit, and one that has room for more than the server.
+    for pool_size in [2, 10] {
+        let url = format!("postgresql://{login}:narrow@{place}");
+        let db = Db::new(Settings { pool_size, ..settings(&url) });
+        db.ping().await.unwrap();
+        let mut admin = project.admin().await;
+        let lock = admin.transaction().await.unwrap();
+        lock.batch_execute("lock table public.users in access exclusive mode").await.unwrap();
+        let calls: Vec<_> = (0..2)
+            .map(|_| {
+                let (db, ada) = (db.clone(), ada.clone());
+                tokio::spawn(async move { users::full_name(&db, &ada).await })
+            })
+            .collect();
+        project.until_running(2).await;
+        let begun = Instant::now();
+        while begun.elapsed() < Duration::from_secs(3) {
+            let asked = Instant::now();
+            db.ping().await.unwrap();
+            assert!(asked.elapsed() < SOON, "{:?}", asked.elapsed());
+        }
+        lock.rollback().await.unwrap();
+        for call in calls {
+            assert_eq!(call.await.unwrap().unwrap(), Some(Some("Ada".to_owned())));
+        }
+        until("all are at rest", async || db.connections().busy == 0).await;
+        drop(db);
+        let left = "select count(*) from pg_stat_activity where usename like 'narrow\\_%'";
+        until("they are gone", async || project.ask::<i64>(left).await == 0).await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

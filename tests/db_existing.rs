@@ -4,11 +4,17 @@
 
 mod db_support;
 
-use db_support::{LOGINS, Project, caller, inventory, settings};
+use std::{
+    io,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use db_support::{LOGINS, Project, caller, inventory, pgbouncer::Pgbouncer, settings, until};
 use dev::testing::Database;
 use diesel::ExpressionMethods as _;
 use diesel_async::RunQueryDsl as _;
-use user_service::db::{self, CallerConnection as Conn, Db, Settings, users as queries};
+use user_service::db::{self, CallerConnection as Conn, Db, Error, Settings, users as queries};
 use uuid::Uuid;
 
 diesel::table! {
@@ -191,4 +197,145 @@ async fn a_view_serves_for_columns_of_other_names() {
                       end $$;";
     let (database, ids) = existing(&format!("{PROFILES}\n{rename}\n{view}")).await;
     callers_work(&database, "backend", ids).await;
+}
+
+/// What stands in the way of a schema, how it comes to that, and how it is mended.
+const UNUSABLE: [(&str, &str, &str); 3] = [
+    ("there is no schema app", "drop schema app cascade", "create schema app"),
+    (
+        "authenticated may not use the schema app",
+        "revoke usage on schema app from authenticated",
+        "grant usage on schema app to authenticated",
+    ),
+    (
+        "there is no table users in the schema app",
+        "alter table app.users rename to people",
+        "alter table app.people rename to users",
+    ),
+];
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_schema_that_cannot_be_used_is_no_way_into_public() {
+    for (why, spoil, mend) in UNUSABLE {
+        let project = Project::new().await;
+        let port = project.database.config("postgres").get_ports()[0];
+        let url = project.database.url("postgres");
+        let pooler = Pgbouncer::start(port, 1, &[&url]).await;
+        let make = OTHER_COLUMNS.replace("SCHEMA", "app").replace("create trigger sign_up", "--");
+        let make = format!(
+            "{make} insert into app.users (id, email, plan, full_name)
+             select id, 'somebody@example.com', 'free', full_name from public.users"
+        );
+        project.run(&make).await;
+        let ada = caller::user(project.ada).await;
+        let dbs = [url.clone(), pooler.url(&url)].map(|url| {
+            let wait = Duration::from_millis(500);
+            let settings = Settings { pool_wait: wait, ..settings(&url) };
+            Db::new(Settings { schema: "app".to_owned(), ..settings })
+        });
+
+        let refused = async |db: &Db| {
+            for told in [
+                queries::set_full_name(db, &ada, "stray").await.unwrap_err(),
+                queries::full_name(db, &ada).await.unwrap_err(),
+                db.ping().await.unwrap_err(),
+            ] {
+                assert!(matches!(told, Error::Unavailable(_)), "{told:?}");
+                assert!(told.to_string().contains(&format!("DATABASE_SCHEMA: {why}")), "{told}");
+            }
+            let name = format!("select full_name from public.users where id = '{}'", project.ada);
+            assert_eq!(project.ask::<String>(&name).await, "Ada");
+        };
+        for db in &dbs {
+            queries::set_full_name(db, &ada, "Lovelace").await.unwrap();
+            db.ping().await.unwrap();
+        }
+        // While it serves, the probe notices.
+        project.run(spoil).await;
+        for db in &dbs {
+            until("the probe notices", async || db.ping().await.is_err()).await;
+            refused(db).await;
+        }
+        project.run(mend).await;
+        if why.contains("no schema") {
+            project.run(&make).await;
+        }
+        for db in &dbs {
+            until("it is usable", async || queries::full_name(db, &ada).await.is_ok()).await;
+            db.ping().await.unwrap();
+        }
+    }
+}
+
+#[tokio::test]
+async fn why_there_is_no_connection_is_logged_once_per_change() {
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone());
+    let _guard = tracing::subscriber::set_default(subscriber.finish());
+
+    let project = Project::new().await;
+    let db = db(&project.database, "authenticator", "nope");
+    let said = |text: &str| log.lines().iter().filter(|line| line.contains(text)).count();
+    let [missing, empty] =
+        ["there is no schema nope", "there is no table users in the schema nope"];
+    for _ in 0..3 {
+        db.ping().await.unwrap_err();
+    }
+    assert_eq!((said(missing), said(empty)), (1, 0), "{:#?}", log.lines());
+    project.run("create schema nope; grant usage on schema nope to authenticated").await;
+    for _ in 0..3 {
+        db.ping().await.unwrap_err();
+    }
+    assert_eq!((said(missing), said(empty)), (1, 1), "{:#?}", log.lines());
+    project.run("create table nope.users ()").await;
+    for _ in 0..3 {
+        db.ping().await.unwrap();
+    }
+    assert_eq!(log.lines().len(), 3, "{:#?}", log.lines());
+    assert_eq!(said("connected to the database again"), 1);
+}
+
+/// What was logged.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Log {
+    fn lines(&self) -> Vec<String> {
+        let text = String::from_utf8(self.0.lock().unwrap().clone()).unwrap();
+        let ours = text.lines().filter(|line| line.contains("user_service"));
+        ours.map(str::to_owned).collect()
+    }
+}
+
+impl io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn a_schema_that_was_never_there_is_no_way_into_public() {
+    let project = Project::new().await;
+    let ada = caller::user(project.ada).await;
+    for (schema, why) in
+        [("nope", "there is no schema nope"), ("My App", "there is no schema My App")]
+    {
+        let db = db(&project.database, "authenticator", schema);
+        let hurried = caller::user_within(project.ada, Duration::from_secs(1)).await;
+        assert!(matches!(
+            queries::set_full_name(&db, &hurried, "stray").await,
+            Err(Error::Deadline)
+        ));
+        let told = db.ping().await.unwrap_err().to_string();
+        assert!(told.contains(&format!("DATABASE_SCHEMA: {why}")), "{told}");
+    }
+    assert_eq!(
+        queries::full_name(&project.db("postgres"), &ada).await.unwrap(),
+        Some(Some("Ada".to_owned()))
+    );
 }

@@ -36,7 +36,7 @@ pub(super) async fn check(
             return tell(Check::Name.skipped("the token is not accepted"));
         }
     };
-    if !database.serves {
+    if database.barred.is_some() {
         tell(accepted(&caller));
         return tell(Check::Name.skipped("calls get no connection to the database"));
     }

@@ -27,30 +27,39 @@ pub(super) async fn check(setup: &Setup, tell: Tell<'_>) -> Database {
     let Some(inspector) = inspector else {
         tell(match furthest.and_then(|attempt| attempt.failed.as_ref()) {
             Some((Step::LogIn, cause)) => refused(cause),
+            Some((Step::Suit, cause)) => Check::Login.failed(cause.to_string()).hint(
+                "of the servers in DATABASE_URL, none is what target_session_attrs asks for: name the one that is, or ask for another (any takes the first that answers)",
+            ),
             _ => Check::Login.skipped("the server could not be asked"),
         });
         for check in [Check::Roles, Check::Rights] {
             tell(check.skipped("there is no connection to the database"));
         }
-        return Database { inspector: None, serves: false };
+        let barred = Some("there is no connection to the database");
+        return Database { inspector: None, barred, unusable: None };
     };
-    let serves = match inspector.server().await {
+    let mut unusable = None;
+    let barred = match inspector.server().await {
         Ok(server) => {
             tell(login(setup, &server, inspector.is_read_only()));
             tell(roles(&server));
-            let serves = server.roles.iter().all(|role| role.may_become);
-            tell(rights(setup, serves).await);
-            serves
+            unusable = inspector.unusable().await.ok().flatten();
+            let barred = match server.roles.iter().all(|role| role.may_become) {
+                false => Some("the login may not become a caller"),
+                true => unusable.is_some().then_some("calls cannot use the schema"),
+            };
+            tell(rights(setup, barred).await);
+            barred
         }
         Err(cause) => {
             tell(unanswered(Check::Login, &cause));
             for check in [Check::Roles, Check::Rights] {
                 tell(check.skipped("the login is not known"));
             }
-            false
+            Some("the login is not known")
         }
     };
-    Database { inspector: Some(inspector), serves }
+    Database { inspector: Some(inspector), barred, unusable }
 }
 
 fn address(attempt: &Attempt, another_serves: bool) -> Finding {
@@ -100,7 +109,7 @@ fn tls(attempt: &Attempt) -> Finding {
             };
             return Check::Tls.failed(format!("{mode}: {cause}")).hint(hint);
         }
-        None | Some((Step::LogIn, _)) => {}
+        None | Some((Step::LogIn | Step::Suit, _)) => {}
     }
     match (encrypted, verified) {
         (true, Verification::AuthorityAndName) => {
@@ -165,11 +174,11 @@ fn login(setup: &Setup, server: &Server, read_only: bool) -> Finding {
 }
 
 fn roles(server: &Server) -> Finding {
-    let login = &server.login;
-    let named = |wrong: fn(&CallerRole) -> bool| {
-        let names = server.roles.iter().filter(|role| wrong(role)).map(|role| role.name.as_str());
-        names.collect::<Vec<_>>().join(", ")
+    let Server { login, quoted_login, roles, .. } = server;
+    let these = |wrong: fn(&CallerRole) -> bool| {
+        roles.iter().filter(move |role| wrong(role)).map(|role| role.name.as_str())
     };
+    let named = |wrong: fn(&CallerRole) -> bool| these(wrong).collect::<Vec<_>>().join(", ");
     let missing = named(|role| !role.exists);
     if !missing.is_empty() {
         return Check::Roles.failed(format!("there is no role {missing}")).hint(
@@ -180,22 +189,24 @@ fn roles(server: &Server) -> Finding {
     if !barred.is_empty() {
         return Check::Roles
             .failed(format!("{login} may not become {barred}, as whom calls work"))
-            .hint(format!("as the project's owner: grant {barred} to {login};"));
+            .hint(format!("grant {barred} to {quoted_login}; -- as the project's owner"));
     }
     let unbound = named(|role| role.unbound);
     if !unbound.is_empty() {
+        let bind = |role: &str| format!("alter role {role} nosuperuser nobypassrls;");
+        let bind = these(|role| role.unbound).map(bind).collect::<Vec<_>>().join(" ");
         return Check::Roles
             .failed(format!(
                 "row level security does not bind {unbound}: every user sees every row"
             ))
-            .hint(format!("as a superuser: alter role {unbound} nosuperuser nobypassrls;"));
+            .hint(format!("{bind} -- as a superuser"));
     }
     Check::Roles.ok(format!("{login} may become anon and authenticated"))
 }
 
-async fn rights(setup: &Setup, serves: bool) -> Finding {
-    if !serves {
-        return Check::Rights.skipped("the login may not become a caller");
+async fn rights(setup: &Setup, barred: Option<&str>) -> Finding {
+    if let Some(why) = barred {
+        return Check::Rights.skipped(why);
     }
     let login = match timeout(setup.time(), setup.db.login()).await {
         Ok(Ok(login)) => login,

@@ -4,7 +4,8 @@
 //! ```text
 //! connection   the way to the database: address, TLS, login, its rights
 //! tables       what is in the database: auth.uid(), migrations, session check
-//! users        the table: columns, grants, row level security, policies
+//! users        the table: columns, row level security, policies
+//! grants       what authenticated may do with it
 //! tokens       the project's keys, the secret, the issuer
 //! clocks       ours against the database's and the issuer's
 //! caller       with a token: the call that GetName makes
@@ -16,6 +17,7 @@ mod caller;
 mod clocks;
 mod connection;
 mod finding;
+mod grants;
 mod report;
 mod tables;
 mod tokens;
@@ -89,6 +91,8 @@ impl Setup {
 struct Database {
     /// A session as the login, to ask the catalogue.
     inspector: Option<db::inspect::Inspector>,
-    /// Whether calls get connections: the login may take the callers' roles.
-    serves: bool,
+    /// Why calls get no connection, where they get none: in few words.
+    barred: Option<&'static str>,
+    /// Why they cannot use the schema of the settings.
+    unusable: Option<String>,
 }

@@ -6,7 +6,7 @@ use super::{Check, Database, Finding, Setup, Tell, finding::unanswered, users};
 use crate::{
     auth::Session,
     db::{
-        self,
+        self, SqlState,
         inspect::{self, AuthUid, Inspector, Record, Users},
         sessions,
     },
@@ -37,21 +37,31 @@ pub(super) async fn check(
         }
         return None;
     };
-    let users = users::check(&setup.config.database.schema, inspector, tell).await;
+    let schema = &setup.config.database.schema;
+    let users = users::check(schema, database.unusable.as_deref(), inspector, tell).await;
     tell(match inspector.auth_uid().await {
         Ok(found) => auth_uid(found),
         Err(cause) => unanswered(Check::AuthUid, &cause),
     });
-    let needed = users.is_none() || setup.checks_sessions();
+    let needs = Needs { table: users.is_none(), session_standing: setup.checks_sessions() };
     tell(match owner {
-        None => migrations(inspector, needed).await,
-        Some(owner) => owners_migrations(owner, needed).await,
+        None => migrations(inspector, needs).await,
+        Some(owner) => owners_migrations(owner, needs).await,
     });
-    tell(match database.serves {
-        true => session_check(setup).await,
-        false => Check::SessionCheck.skipped("the login may not become a caller"),
+    tell(match database.barred {
+        None => session_check(setup).await,
+        Some(why) => Check::SessionCheck.skipped(why),
     });
     users
+}
+
+/// What of the migrations' work there has to be.
+#[derive(Clone, Copy)]
+struct Needs {
+    /// `public.users`, since there is no `users`.
+    table: bool,
+    /// The function that `SESSION_CHECK` asks.
+    session_standing: bool,
 }
 
 fn auth_uid(found: AuthUid) -> Finding {
@@ -67,10 +77,10 @@ fn auth_uid(found: AuthUid) -> Finding {
 }
 
 /// The record, read as the project's owner.
-async fn owners_migrations(owner: &db::Settings, needed: bool) -> Finding {
+async fn owners_migrations(owner: &db::Settings, needs: Needs) -> Finding {
     let (attempts, inspector) = inspect::attempts(owner).await;
     if let Some(inspector) = inspector {
-        return migrations(&inspector, needed).await;
+        return migrations(&inspector, needs).await;
     }
     let causes = attempts.iter().filter_map(|attempt| attempt.failed.as_ref());
     let causes = causes.map(|(_, cause)| cause.to_string()).collect::<Vec<_>>().join("; ");
@@ -79,9 +89,9 @@ async fn owners_migrations(owner: &db::Settings, needed: bool) -> Finding {
         .hint("`user-service migrate` needs the owner's login, by a direct connection or the session pooler")
 }
 
-async fn migrations(inspector: &Inspector, needed: bool) -> Finding {
-    let (names, of) = match inspector.migrations().await {
-        Ok(Record::Pending { names, of }) => (names, of),
+async fn migrations(inspector: &Inspector, needs: Needs) -> Finding {
+    let (names, of, session_standing) = match inspector.migrations().await {
+        Ok(Record::Pending { names, of, session_standing }) => (names, of, session_standing),
         Ok(Record::Hidden) => {
             return Check::Migrations.skipped("this login may not read which were applied").hint(
                 "set MIGRATE_DATABASE_URL to the owner's connection string, and it is read there",
@@ -92,9 +102,15 @@ async fn migrations(inspector: &Inspector, needed: bool) -> Finding {
     if names.is_empty() {
         return Check::Migrations.ok(format!("all {of} were applied"));
     }
-    if names.len() == of && !needed {
-        return Check::Migrations
-            .ok("none was applied, and none is needed: users is there, and SESSION_CHECK is off");
+    // None recorded: the project had what is needed, or the Supabase CLI has made it.
+    if names.len() == of && !needs.table && (session_standing || !needs.session_standing) {
+        let session = match session_standing {
+            true => "and so is user_service.session_standing",
+            false => "and SESSION_CHECK is off",
+        };
+        return Check::Migrations.ok(format!(
+            "`user-service migrate` has recorded none, and none is needed: users is there, {session}"
+        ));
     }
     Check::Migrations
         .warning(format!("pending: {}", names.join(", ")))
@@ -109,11 +125,30 @@ async fn session_check(setup: &Setup) -> Finding {
         (Ok(_), false) => {
             Check::SessionCheck.ok("off; user_service.session_standing is there to switch it on")
         }
-        (Err(error), true) => Check::SessionCheck
-            .failed(format!("SESSION_CHECK is on, and cannot ask: {error}"))
-            .hint("`user-service migrate` makes user_service.session_standing; or SESSION_CHECK=off"),
-        (Err(_), false) => Check::SessionCheck
-            .skipped("SESSION_CHECK is off, and user_service.session_standing is not there to switch it on")
-            .hint("`user-service migrate` makes it, should you want it"),
+        (Err(error), on) => session_check_fails(&error, on),
+    }
+}
+
+fn session_check_fails(error: &db::Error, on: bool) -> Finding {
+    let (why, hint) = match error.sqlstate().as_ref().map_or("", SqlState::as_str) {
+        // undefined_function, invalid_schema_name
+        "42883" | "3F000" => (
+            "user_service.session_standing is not there".to_owned(),
+            "`user-service migrate` makes it",
+        ),
+        SqlState::INSUFFICIENT_PRIVILEGE => (
+            format!("anon may not call user_service.session_standing: {error}"),
+            "grant usage on schema user_service to anon; grant execute on function user_service.session_standing(uuid, uuid) to anon;",
+        ),
+        _ => (
+            format!("whether user_service.session_standing is there is not known: {error}"),
+            "is the database busy, or does the function fail? Try again",
+        ),
+    };
+    match on {
+        true => Check::SessionCheck
+            .failed(format!("SESSION_CHECK is on, and cannot ask: {why}"))
+            .hint(hint),
+        false => Check::SessionCheck.skipped(format!("SESSION_CHECK is off; {why}")).hint(hint),
     }
 }

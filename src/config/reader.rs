@@ -40,9 +40,11 @@ impl<'a> Reader<'a> {
         std::mem::take(&mut self.warnings)
     }
 
-    /// Notes a problem that names its setting itself.
+    /// Notes a problem that names its setting itself. Two settings may share one.
     pub(super) fn add(&mut self, problem: String) {
-        self.problems.push(problem);
+        if !self.problems.contains(&problem) {
+            self.problems.push(problem);
+        }
     }
 
     /// The value as it was given; empty is absent, as in many a deployment's templates.

@@ -31,6 +31,8 @@ pub(super) struct Connection {
     pub(super) interruptions: u32,
     /// The server took no changes when the connection was made.
     read_only: bool,
+    /// What the server said of that: see [`READ_ONLY`](super::server::READ_ONLY).
+    pub(super) found_read_only: bool,
     pub(super) opened: Instant,
     pub(super) canceller: Canceller,
     pool_mode: PoolMode,
@@ -41,7 +43,8 @@ pub(super) struct Connection {
 
 impl Connection {
     /// Connects to the first host that answers and is what `target_session_attrs` asks for, and
-    /// puts the session to rest.
+    /// puts the session to rest. Where `users` is not to be looked for in `public`, makes sure that
+    /// it is where it is to be.
     pub(super) async fn open(
         target: &Target,
         pool_mode: PoolMode,
@@ -49,6 +52,11 @@ impl Connection {
     ) -> Result<Self, Cause> {
         let mut session = Session::open(target, None).await?;
         let rest = async {
+            if search_path.schema() != "public"
+                && let Some(why) = session.unusable(search_path.schema()).await?
+            {
+                return Err(why.into());
+            }
             if pool_mode == PoolMode::Session {
                 session.run(&format!("{REST} SET search_path = {search_path}")).await?;
             }
@@ -58,6 +66,7 @@ impl Connection {
                 canceller: session.canceller,
                 driver: session.driver,
                 read_only: session.read_only,
+                found_read_only: session.found_read_only,
                 opened: Instant::now(),
                 in_doubt: false,
                 interruptions: 0,
@@ -143,6 +152,9 @@ mod tests {
     #[tokio::test]
     async fn a_connection_rests_as_nobody_who_can_only_read() {
         let project = PROJECT.copy(|_| async { Ok(()) }).await.unwrap();
+        let owner = project.connect("postgres").await.unwrap();
+        let app = "create schema app; create table app.users (); grant usage on schema app to authenticated";
+        owner.batch_execute(app).await.unwrap();
         for login in ["authenticator", "postgres", "supabase_admin"] {
             let url = project.url(login);
             let target = Target::read("URL", &|name| (name == "URL").then(|| url.clone())).unwrap();

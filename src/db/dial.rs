@@ -21,7 +21,7 @@ use super::{
 pub(super) type Socket = Either<TcpStream, UnixStream>;
 
 /// One server's one address.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Peer {
     Tcp(SocketAddr),
     Unix(PathBuf),

@@ -90,6 +90,11 @@ impl Error {
         matches!(self, Self::Unavailable(cause) if cause.not_begun)
     }
 
+    /// Whether the server is there, and has no room for one more connection.
+    pub(super) fn is_full(&self) -> bool {
+        matches!(self, Self::Unavailable(cause) if cause.code() == SqlState::TOO_MANY_CONNECTIONS)
+    }
+
     /// The server's code, where it gave one.
     pub fn sqlstate(&self) -> Option<SqlState> {
         match self {

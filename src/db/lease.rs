@@ -6,7 +6,7 @@ use tokio::{runtime::Handle, time::timeout};
 
 use super::{
     connection::Connection,
-    pool::{Moment, Pooled},
+    manager::{Moment, Pooled},
     statements::{self, Begin},
 };
 

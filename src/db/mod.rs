@@ -4,7 +4,9 @@
 //! target       DATABASE_URL → addresses, login, TLS
 //! session      connects and logs in; can be cancelled
 //! connection   a session that rests as nobody, and what is prepared on it
-//! pool         leases sessions, makes them again when they are lost
+//! server       what the server says of itself: does it take changes, is `users` there
+//! manager      makes connections again when they are lost, and knows which to distrust
+//! pool         leases them
 //! lease        the one place where a transaction ends
 //! as_caller    the one way for a query: one, read, write
 //! users        the queries
@@ -21,11 +23,13 @@ mod error;
 pub mod inspect;
 mod lease;
 mod login;
+mod manager;
 mod migrate;
 mod pool;
 mod progress;
 mod schema;
 mod search_path;
+mod server;
 mod session;
 pub mod sessions;
 mod sqlstate;
@@ -34,7 +38,7 @@ mod target;
 mod tls;
 pub mod users;
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 pub use as_caller::{AsCaller, Queries};
 pub use caller_connection::CallerConnection;
@@ -75,7 +79,6 @@ pub struct Settings {
 #[derive(Clone)]
 pub struct Db {
     pool: Pool,
-    schema: Arc<str>,
     search_path: SearchPath,
 }
 
@@ -85,7 +88,7 @@ impl Db {
     pub fn new(settings: Settings) -> Self {
         let search_path = SearchPath::new(&settings.schema);
         let pool = Pool::new(&settings, search_path.clone());
-        Self { pool, schema: settings.schema.into(), search_path }
+        Self { pool, search_path }
     }
 
     /// Works as this caller: under the caller's role and claims, until the caller's deadline.
@@ -93,15 +96,18 @@ impl Db {
         AsCaller::new(self, caller)
     }
 
-    /// Asks whether the database answers, within 2 s. A pool that is busy does not fail it: then an
-    /// answer that a call has just had counts, or a connection of the probe's own.
+    /// Asks whether the database answers and can be used, within 2 s, and notices where the server
+    /// has been switched to take no changes. A pool that is busy does not fail it: then an answer
+    /// that a call has just had counts, or a connection of the probe's own, or that the server has
+    /// no room for one beside those that calls hold.
     ///
     /// # Errors
     /// `Unavailable`.
     pub async fn ping(&self) -> Result<(), Error> {
-        match timeout(PROBE, self.pool.ping()).await {
-            Ok(answered) => answered,
-            Err(_) => Err(Error::Unavailable(self.pool.why(PROBE))),
+        let asked = timeout(PROBE, self.pool.ping()).await;
+        match asked.unwrap_or_else(|_| Err(Error::Unavailable(self.pool.why(PROBE)))) {
+            Err(error) if error.is_full() && self.pool.connections().busy > 0 => Ok(()),
+            answered => answered,
         }
     }
 

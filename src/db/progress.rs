@@ -14,6 +14,8 @@ pub enum Step {
     Secure,
     /// The server accepts the login.
     LogIn,
+    /// It is what `target_session_attrs` asks for.
+    Suit,
 }
 
 /// One attempt's progress, written while connecting. Clones share it.
@@ -29,6 +31,11 @@ impl Progress {
     /// Notes that TLS is established.
     pub(super) fn is_secured(&self) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = (Step::LogIn, true);
+    }
+
+    /// Notes that the server has accepted the login.
+    pub(super) fn is_logged_in(&self) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).0 = Step::Suit;
     }
 
     /// The step that began last.

@@ -5,25 +5,34 @@ use std::{fmt, sync::Arc};
 /// `search_path` as text: the schema that holds `users`, then `public` and `extensions`, as a
 /// Supabase project has it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct SearchPath(Arc<str>);
+pub(super) struct SearchPath {
+    schema: Arc<str>,
+    path: Arc<str>,
+}
 
 impl SearchPath {
     /// The path that begins with `schema`, whatever characters are in its name.
     pub(super) fn new(schema: &str) -> Self {
-        Self(match schema {
+        let path = match schema {
             "public" => "public, extensions".into(),
             _ => format!("{}, public, extensions", quoted(schema)).into(),
-        })
+        };
+        Self { schema: schema.into(), path }
+    }
+
+    /// The schema that holds `users`, as it is named.
+    pub(super) fn schema(&self) -> &str {
+        &self.schema
     }
 
     pub(super) fn as_str(&self) -> &str {
-        &self.0
+        &self.path
     }
 }
 
 impl fmt::Display for SearchPath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(&self.path)
     }
 }
 

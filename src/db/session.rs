@@ -4,12 +4,15 @@ use std::{slice, time::Duration};
 
 use futures_util::{StreamExt as _, stream};
 use tokio::{sync::mpsc, task::AbortHandle, time::timeout};
-use tokio_postgres::{AsyncMessage, CancelToken, Client, SimpleQueryMessage, error::DbError};
+use tokio_postgres::{
+    AsyncMessage, CancelToken, Client, SimpleQueryMessage, error::DbError, types::Type,
+};
 
 use super::{
     dial::{self, Peer},
     error::Cause,
     progress::{Progress, Step},
+    server,
     sqlstate::FirstSqlState,
     target::{Address, Host, SessionAttrs, SslMode, Target},
 };
@@ -23,6 +26,8 @@ pub(super) struct Session {
     pub(super) canceller: Canceller,
     /// The server takes no changes.
     pub(super) read_only: bool,
+    /// What [`server::READ_ONLY`] says at the beginning.
+    pub(super) found_read_only: bool,
     in_recovery: bool,
 }
 
@@ -84,8 +89,10 @@ impl Session {
             let attempt = Self::open_peer(target, host, peer, notices.cloned(), progress);
             problem = match timeout(target.connect_timeout, attempt).await {
                 Ok(Ok(session)) if session.suits(attrs) => return Ok(session),
-                Ok(Ok(_)) => {
-                    "not the kind of server that target_session_attrs asks for".to_owned().into()
+                Ok(Ok(session)) => {
+                    progress.is_logged_in();
+                    let kind = session.kind();
+                    format!("it is {kind}, and target_session_attrs={attrs} wants another").into()
                 }
                 Ok(Err(problem)) => problem,
                 Err(_) => no_answer(target.connect_timeout),
@@ -143,12 +150,28 @@ impl Session {
             },
             driver: Driver(Some(driver.abort_handle())),
             read_only: false,
+            found_read_only: false,
             in_recovery: false,
         };
-        let told = session.ask("SHOW transaction_read_only; SELECT pg_is_in_recovery()").await?;
-        session.read_only = told.first().is_some_and(|value| value == "on");
-        session.in_recovery = told.get(1).is_some_and(|value| value == "t");
+        let question = format!(
+            "SHOW transaction_read_only; {}; SELECT pg_catalog.pg_is_in_recovery()",
+            server::READ_ONLY
+        );
+        let told = session.ask(&question).await?;
+        let says = |at: usize, yes: &str| told.get(at).is_some_and(|value| value == yes);
+        session.read_only = says(0, "on");
+        session.found_read_only = says(1, "t");
+        session.in_recovery = says(2, "t");
         Ok(session)
+    }
+
+    /// What `target_session_attrs` tells apart.
+    fn kind(&self) -> &'static str {
+        match (self.in_recovery, self.read_only) {
+            (true, _) => "a standby",
+            (false, true) => "a primary that takes no changes",
+            (false, false) => "a primary that takes changes",
+        }
     }
 
     fn suits(&self, attrs: SessionAttrs) -> bool {
@@ -159,6 +182,15 @@ impl Session {
             SessionAttrs::Primary => !self.in_recovery,
             SessionAttrs::Standby => self.in_recovery,
         }
+    }
+
+    /// Why this schema cannot be the one that holds `users`.
+    pub(super) async fn unusable(&self, schema: &str) -> Result<Option<String>, Cause> {
+        let [head, tail] = server::SCHEMA;
+        let question = format!("{head}$1{tail}");
+        let rows = self.client.query_typed(&question, &[(&schema, Type::TEXT)]).await;
+        let rows = rows.map_err(|error| Cause::from(&error))?;
+        rows.first().map_or(Ok(None), |row| row.try_get(0).map_err(|error| (&error).into()))
     }
 
     /// Runs statements that answer nothing.
@@ -211,6 +243,11 @@ pub(super) struct Canceller {
 }
 
 impl Canceller {
+    /// The server's address.
+    pub(super) fn peer(&self) -> &Peer {
+        &self.peer
+    }
+
     /// Sends the request, and returns when the server has dealt with it: then it closes the
     /// connection. Closing it first would be the end of pgbouncer 1.18, where the request is still
     /// to be passed on.

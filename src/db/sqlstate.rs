@@ -25,9 +25,11 @@ const LOOK_AT: usize = 128;
 pub struct SqlState([u8; 5]);
 
 impl SqlState {
+    pub(super) const TOO_MANY_CONNECTIONS: &str = "53300";
     pub(super) const QUERY_CANCELED: &str = "57014";
     pub(super) const LOCK_NOT_AVAILABLE: &str = "55P03";
-    pub(super) const INSUFFICIENT_PRIVILEGE: &str = "42501";
+    /// A missing grant, or a policy's `WITH CHECK`.
+    pub const INSUFFICIENT_PRIVILEGE: &str = "42501";
     pub(super) const READ_ONLY_TRANSACTION: &str = "25006";
 
     /// The five characters.

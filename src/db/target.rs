@@ -1,5 +1,6 @@
 //! Where the database is and how to get there: `DATABASE_URL`, or `PGHOST`, `PGUSER`, ….
 
+mod parameters;
 mod read;
 #[cfg(test)]
 mod tests;
@@ -72,6 +73,19 @@ impl fmt::Display for SslMode {
             Self::Require => "require",
             Self::VerifyCa => "verify-ca",
             Self::VerifyFull => "verify-full",
+        })
+    }
+}
+
+impl fmt::Display for SessionAttrs {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Any => "any",
+            Self::ReadWrite => "read-write",
+            Self::ReadOnly => "read-only",
+            Self::Primary => "primary",
+            Self::Standby => "standby",
+            Self::PreferStandby => "prefer-standby",
         })
     }
 }

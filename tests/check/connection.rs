@@ -80,7 +80,7 @@ async fn a_host_that_swallows_everything() {
 #[tokio::test]
 async fn a_server_that_says_nothing() {
     let rig = Rig::new().await;
-    let url = rig.project.database.url("authenticator");
+    let url = rig.login();
     let port = rig.project.database.config("postgres").get_ports()[0];
     let proxy = Proxy::start(port).await;
     proxy.stall(true);
@@ -100,7 +100,7 @@ async fn a_server_that_says_nothing() {
 #[tokio::test]
 async fn a_server_that_falls_silent_in_the_middle() {
     let rig = Rig::new().await;
-    let url = rig.project.database.url("authenticator");
+    let url = rig.login();
     let port = rig.project.database.config("postgres").get_ports()[0];
     let proxy = Proxy::start(port).await;
     proxy.delay(Duration::from_millis(20));
@@ -119,9 +119,9 @@ async fn a_server_that_falls_silent_in_the_middle() {
 #[tokio::test]
 async fn a_wrong_password() {
     let rig = Rig::new().await;
-    let url = rig.project.database.url("authenticator");
+    let url = rig.login();
     let (_, place) = url.split_once('@').unwrap();
-    let rig = rig.set("DATABASE_URL", format!("postgresql://authenticator:battery-staple@{place}"));
+    let rig = rig.set("DATABASE_URL", format!("postgresql://user_service:battery-staple@{place}"));
     let checked = rig.check().await;
     checked.fails(&["login"]);
     let (message, hint) = checked.said("login");
@@ -134,7 +134,7 @@ async fn a_wrong_password() {
 #[tokio::test]
 async fn of_several_hosts_one_is_enough() {
     let rig = Rig::new().await;
-    let url = rig.project.database.url("authenticator");
+    let url = rig.login();
     let (login, place) = url.split_once('@').unwrap();
     let (server, name) = place.split_once('/').unwrap();
     let hosts = format!("{login}@127.0.0.1:1,{server}/{name}");
@@ -146,9 +146,11 @@ async fn of_several_hosts_one_is_enough() {
 
 #[tokio::test]
 async fn a_login_with_more_rights_than_it_needs_is_a_warning() {
-    for (login, excess) in
-        [("postgres", "not bound by row level security"), (SUPERUSER, "is a superuser")]
-    {
+    for (login, excess) in [
+        ("authenticator", "it may become service_role, which row level security does not bind"),
+        ("postgres", "not bound by row level security"),
+        (SUPERUSER, "is a superuser"),
+    ] {
         let rig = Rig::new().await;
         let url = rig.project.database.url(login);
         let checked = rig.set("DATABASE_URL", url).check().await;
@@ -163,9 +165,10 @@ async fn a_login_with_more_rights_than_it_needs_is_a_warning() {
 #[tokio::test]
 async fn a_login_that_may_not_become_a_caller() {
     let rig = Rig::new().await;
-    let role = format!("nobody_{}", Uuid::new_v4().simple());
-    let sql =
-        format!("create role {role} login noinherit password 'long enough'; grant anon to {role}");
+    let role = format!("nobody-{}", Uuid::new_v4().simple());
+    let sql = format!(
+        "create role \"{role}\" login noinherit password 'long enough'; grant anon to \"{role}\""
+    );
     rig.project.run(&sql).await;
     let url = rig.project.database.url("postgres");
     let (_, place) = url.split_once('@').unwrap();
@@ -176,11 +179,45 @@ async fn a_login_that_may_not_become_a_caller() {
     assert!(checked.said("roles").0.contains("may not become authenticated"));
     assert_eq!(
         checked.said("roles").1,
-        format!("as the project's owner: grant authenticated to {role};")
+        format!("grant authenticated to \"{role}\"; -- as the project's owner")
     );
     // The catalogue is open to everybody.
     assert_eq!(checked.status("policies"), "ok");
     assert_eq!(checked.status("name"), "skipped");
+
+    rig.project.run(checked.said("roles").1).await;
+    let checked = rig.check_with(&rig.token(rig.project.ada)).await;
+    checked.fails(&[]);
+    assert_eq!(checked.status("name"), "ok");
+}
+
+#[tokio::test]
+async fn a_server_of_another_kind_than_asked_for() {
+    for (attrs, kind) in [("standby", "a primary that takes changes"), ("read-only", "a primary")] {
+        let rig = Rig::new().await;
+        let url = format!("{}?target_session_attrs={attrs}", rig.login());
+        let checked = rig.set("DATABASE_URL", url).check().await;
+        checked.fails(&["login"]);
+        let (message, hint) = checked.said("login");
+        let told = format!("it is {kind}");
+        assert!(message.contains(&told) && message.contains(attrs), "{message}");
+        assert!(hint.contains("target_session_attrs"), "{hint}");
+        assert_eq!(checked.status("tls"), "ok");
+    }
+}
+
+#[tokio::test]
+async fn callers_roles_that_row_level_security_does_not_bind() {
+    let server = Cluster::start(Options::temporary()).await.unwrap();
+    supabase::install(&server).await.unwrap();
+    let admin = server.connect(SUPERUSER, "postgres").await.unwrap();
+    let unbind = "alter role anon bypassrls; alter role authenticated bypassrls";
+    admin.batch_execute(unbind).await.unwrap();
+    let rig = Rig::new().await.set("DATABASE_URL", server.url("authenticator", "postgres"));
+    let checked = rig.check().await;
+    assert_eq!(checked.status("roles"), "failed");
+    admin.batch_execute(checked.said("roles").1).await.unwrap();
+    assert_eq!(rig.check().await.status("roles"), "ok");
 }
 
 #[tokio::test]
@@ -196,7 +233,7 @@ async fn a_server_that_takes_no_changes_is_a_warning() {
 #[tokio::test]
 async fn through_a_pooler_in_transaction_mode_all_is_seen_too() {
     let rig = Rig::new().await;
-    let url = rig.project.database.url("authenticator");
+    let url = rig.login();
     let port = rig.project.database.config("postgres").get_ports()[0];
     let pooler = Pgbouncer::start(port, 1, &[&url]).await;
     let rig = rig.set("DATABASE_URL", pooler.url(&url));
@@ -250,7 +287,7 @@ async fn tls_is_told_as_it_is() {
 #[tokio::test]
 async fn tls_that_is_demanded_and_not_offered() {
     let rig = Rig::new().await;
-    let url = rig.project.database.url("authenticator") + "?sslmode=require";
+    let url = rig.login() + "?sslmode=require";
     let checked = rig.set("DATABASE_URL", url).check().await;
     checked.fails(&["tls"]);
     assert!(checked.said("tls").1.contains("sslmode=disable"));

@@ -8,6 +8,7 @@ mod caller;
 mod connection;
 #[path = "../db_support/mod.rs"]
 mod db_support;
+mod hints;
 mod output;
 mod support;
 mod tables;

@@ -1,13 +1,15 @@
 //! A project with everything right, and the binary that looks at it.
 
 use std::{
+    fs,
     process::{Output, Stdio},
     sync::OnceLock,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
+use dev::testing::Database;
 use serde_json::{Value, json};
-use tokio::{io::AsyncWriteExt as _, process::Command, time::timeout};
+use tokio::{io::AsyncWriteExt as _, process::Command, sync::OnceCell, time::timeout};
 use uuid::Uuid;
 
 use crate::{
@@ -20,6 +22,10 @@ use crate::{
 
 /// How long a check may take, whatever does not answer.
 const LIMIT: Duration = Duration::from_secs(60);
+
+/// The login that `sql/login.sql` makes, once for the server.
+const LOGIN: &str = "user_service";
+static LOGIN_MADE: OnceCell<()> = OnceCell::const_new();
 
 /// Keys take long to make.
 static ISSUER: OnceLock<Issuer> = OnceLock::new();
@@ -38,14 +44,24 @@ impl Rig {
         let project = Project::new().await;
         let issuer = ISSUER.get_or_init(Issuer::new);
         let keys = KeyServer::start(issuer.jwks()).await;
-        let url = |role: &str| project.database.url(role);
+        LOGIN_MADE
+            .get_or_init(async || {
+                let sql = fs::read_to_string("sql/login.sql").expect("a file of ours");
+                project.run(&format!("{sql}; alter role {LOGIN} password '{LOGIN}'")).await;
+            })
+            .await;
         let settings = [
-            ("DATABASE_URL", url("authenticator")),
-            ("MIGRATE_DATABASE_URL", url("postgres")),
+            ("DATABASE_URL", login(&project.database)),
+            ("MIGRATE_DATABASE_URL", project.database.url("postgres")),
             ("SUPABASE_URL", keys.url().origin().ascii_serialization()),
         ];
         let settings = settings.map(|(name, value)| (name.to_owned(), value)).to_vec();
         Self { project, issuer, keys, settings }
+    }
+
+    /// The URL of the least login.
+    pub fn login(&self) -> String {
+        login(&self.project.database)
     }
 
     /// With this setting instead.
@@ -103,7 +119,9 @@ impl Rig {
         let of_settings = self.settings.iter().filter_map(|(name, value)| match name.as_str() {
             "DATABASE_URL" | "MIGRATE_DATABASE_URL" => {
                 let (login, _) = value.split_once('@')?;
-                Some(login.rsplit_once(':')?.1.to_owned())
+                let password = login.rsplit_once(':')?.1;
+                // That of the least login is its name, which is told.
+                (password != LOGIN).then(|| password.to_owned())
             }
             "JWT_SECRET" => Some(value.clone()),
             _ => None,
@@ -112,6 +130,13 @@ impl Rig {
         let parts = parts.filter(|part| part.len() > 20).map(str::to_owned);
         of_settings.filter(|password| password.len() > 3).chain(parts).collect()
     }
+}
+
+/// The URL of the least login, once a rig has made it.
+pub fn login(database: &Database) -> String {
+    let url = database.url("postgres");
+    let (_, place) = url.split_once('@').expect("a URL with a login");
+    format!("postgresql://{LOGIN}:{LOGIN}@{place}")
 }
 
 /// Seconds since 1970.

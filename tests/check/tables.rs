@@ -2,7 +2,10 @@
 
 use dev::testing::Database;
 
-use crate::{db_support::Project, support::Rig};
+use crate::{
+    db_support::Project,
+    support::{Rig, login},
+};
 
 /// A rig whose project these statements have changed.
 async fn after(sql: &str) -> Rig {
@@ -17,7 +20,7 @@ async fn unmigrated(sql: &str) -> (Rig, Database) {
     database.connect("postgres").await.unwrap().batch_execute(sql).await.unwrap();
     let rig = Rig::new()
         .await
-        .set("DATABASE_URL", database.url("authenticator"))
+        .set("DATABASE_URL", login(&database))
         .set("MIGRATE_DATABASE_URL", database.url("postgres"));
     (rig, database)
 }
@@ -58,12 +61,16 @@ async fn a_table_in_another_schema() {
     let rig = Rig::new().await.set("DATABASE_SCHEMA", "app");
     let checked = rig.check().await;
     checked.fails(&["users"]);
+    assert!(checked.said("users").0.starts_with("DATABASE_SCHEMA: there is no schema app"));
     assert_eq!(checked.said("users").1, "there is one in public: set DATABASE_SCHEMA");
+    assert_eq!(checked.status("rights"), "skipped"); // calls get no connection
 
     let rig = after("create schema app; alter table public.users set schema app;").await;
-    let checked = rig.set("DATABASE_SCHEMA", "app").check().await;
+    let rig = rig.set("DATABASE_SCHEMA", "app");
+    let checked = rig.check_with(&rig.token(rig.project.ada)).await;
     checked.fails(&["grants"]);
     assert_eq!(checked.said("grants").1, "grant usage on schema app to authenticated;");
+    assert_eq!(checked.status("name"), "skipped");
 }
 
 #[tokio::test]
@@ -71,6 +78,7 @@ async fn a_column_that_is_missing_or_of_another_type() {
     let checked = after("alter table public.users drop column full_name").await.check().await;
     checked.fails(&["columns"]);
     assert_eq!(checked.said("columns").0, "there is no column full_name");
+    assert_eq!(checked.status("grants"), "skipped");
     assert!(
         checked
             .said("columns")
@@ -151,6 +159,7 @@ async fn the_session_function_matters_where_sessions_are_checked() {
     let checked = rig.check().await;
     checked.fails(&[]);
     assert_eq!(checked.status("session-check"), "skipped");
+    assert!(checked.said("session-check").0.contains("session_standing is not there"));
 
     let checked = rig.set("SESSION_CHECK", "on").check().await;
     checked.fails(&["session-check"]);
@@ -159,6 +168,17 @@ async fn the_session_function_matters_where_sessions_are_checked() {
     let checked = Rig::new().await.set("SESSION_CHECK", "on").check().await;
     checked.fails(&[]);
     assert_eq!(checked.status("session-check"), "ok");
+
+    // There, and it does not answer.
+    let rig = after(
+        "create or replace function user_service.session_standing(session uuid, subject uuid) returns text
+         language sql as $$ select (1 / 0)::text $$",
+    )
+    .await;
+    let checked = rig.check().await;
+    checked.fails(&[]);
+    let told = checked.said("session-check").0;
+    assert!(told.contains("is not known: 22012") && !told.contains("not there"), "{told}");
 }
 
 #[tokio::test]
@@ -173,6 +193,17 @@ async fn migrations_are_read_as_their_owner() {
     let checked = rig.set("MIGRATE_DATABASE_URL", "").set("DATABASE_URL", owner).check().await;
     assert_eq!(checked.said("migrations").0, "all 2 were applied");
 
+    // The Supabase CLI keeps a record of its own, and has made the same.
+    let cli = "drop table user_service.__diesel_schema_migrations";
+    let checked = after(cli).await.set("SESSION_CHECK", "on").check().await;
+    checked.fails(&[]);
+    assert_eq!(checked.status("migrations"), "ok");
+    assert!(checked.said("migrations").0.ends_with("and so is user_service.session_standing"));
+    let gone = "drop table user_service.__diesel_schema_migrations; drop function user_service.session_standing";
+    let checked = after(gone).await.set("SESSION_CHECK", "on").check().await;
+    checked.fails(&["session-check"]);
+    assert_eq!(checked.with("warning"), ["migrations"]);
+
     let nowhere = "postgresql://me:correct-horse@127.0.0.1:1/postgres";
     let checked = Rig::new().await.set("MIGRATE_DATABASE_URL", nowhere).check().await;
     checked.fails(&["migrations"]);
@@ -182,4 +213,46 @@ async fn migrations_are_read_as_their_owner() {
     checked.fails(&[]);
     assert_eq!(checked.with("warning"), ["migrations"]);
     assert_eq!(checked.said("migrations").0, "pending: 2025-01-02-000000-0000_session_standing");
+}
+
+/// `public.profiles` behind a view that reads as the caller.
+const BEHIND_A_VIEW: &str = "
+    alter table public.users rename to profiles;
+    create view public.users with (security_invoker = on) as select id, full_name from public.profiles;
+    grant select, update on public.users to authenticated;";
+
+#[tokio::test]
+async fn what_is_behind_a_view_has_grants_of_its_own() {
+    let sql = format!("{BEHIND_A_VIEW} revoke all on public.profiles from authenticated;");
+    let rig = after(&sql).await;
+    let checked = rig.check_with(&rig.token(rig.project.ada)).await;
+    checked.fails(&["grants", "name"]);
+    assert!(checked.said("grants").0.contains("42501"), "{}", checked.said("grants").0);
+
+    let sql = format!("{BEHIND_A_VIEW} revoke update on public.profiles from authenticated;");
+    let checked = after(&sql).await.check().await;
+    checked.fails(&[]);
+    assert_eq!(checked.with("warning"), ["grants"]);
+}
+
+#[tokio::test]
+async fn a_view_that_takes_no_changes_is_a_warning() {
+    let distinct = BEHIND_A_VIEW.replace("as select id", "as select distinct id");
+    let rig = after(&distinct).await;
+    let checked = rig.check_with(&rig.token(rig.project.ada)).await;
+    checked.fails(&[]);
+    assert_eq!(checked.with("warning"), ["users"]);
+    assert!(checked.said("users").0.contains("55000"), "{}", checked.said("users").0);
+
+    // Unless a trigger makes them.
+    let trigger = "
+        create function public.rename() returns trigger language plpgsql as $$ begin
+            update public.profiles set full_name = new.full_name where id = old.id;
+            return new;
+        end $$;
+        create trigger rename instead of update on public.users
+            for each row execute function public.rename();";
+    let checked = after(&format!("{distinct} {trigger}")).await.check().await;
+    checked.fails(&[]);
+    assert_eq!(checked.with("warning"), [""; 0]);
 }

@@ -14,6 +14,9 @@ pub enum Record {
         names: Vec<String>,
         /// How many there are, applied ones included.
         of: usize,
+        /// Whether `user_service.session_standing` is there, whoever made it: the Supabase CLI keeps
+        /// a record of its own.
+        session_standing: bool,
     },
 }
 
@@ -39,6 +42,11 @@ impl Inspector {
         let known = migrate::known().map_err(|error| Cause::from(error.to_string()))?;
         let of = known.len();
         let pending = known.into_iter().filter(|known| !applied.contains(&known.version));
-        Ok(Record::Pending { names: pending.map(|known| known.name).collect(), of })
+        let names = pending.map(|known| known.name).collect();
+        let there = "
+            SELECT FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
+            WHERE n.nspname = 'user_service' AND p.proname = 'session_standing'";
+        let session_standing = !self.rows(there, &[]).await?.is_empty();
+        Ok(Record::Pending { names, of, session_standing })
     }
 }

@@ -21,12 +21,14 @@ use tokio_postgres::{
 
 use super::{
     Cause, Settings,
+    search_path::SearchPath,
+    server,
     session::{Session, no_answer},
 };
 
 pub use attempt::{Attempt, attempts};
 pub use migrations::Record;
-pub use users::{Column, Kind, Policy, Users};
+pub use users::{Column, Kind, Policy, Shown, Users};
 
 /// How long the answer to a question may take. The server gives up a little sooner.
 const LIMIT: Duration = Duration::from_secs(5);
@@ -48,6 +50,8 @@ pub struct Inspector {
 pub struct Server {
     /// The role that the service logs in as.
     pub login: String,
+    /// The same as SQL has it: quoted, where it has to be.
+    pub quoted_login: String,
     /// The server's version.
     pub version: String,
     /// `anon` and `authenticated`.
@@ -99,6 +103,16 @@ impl Inspector {
         self.session.read_only
     }
 
+    /// Asks why calls cannot use the schema of the settings: then they get no connection.
+    ///
+    /// # Errors
+    /// The database's, or that it did not answer.
+    pub async fn unusable(&self) -> Result<Option<String>, Cause> {
+        let [head, tail] = server::SCHEMA;
+        let rows = self.rows(&format!("{head}$1{tail}"), &[(&self.schema, Type::TEXT)]).await?;
+        rows.first().map_or(Ok(None), |row| column(row, 0))
+    }
+
     /// Asks for the server's version, the login and the roles of callers.
     ///
     /// # Errors
@@ -110,13 +124,20 @@ impl Inspector {
                 coalesce(CASE WHEN current_setting('server_version_num')::int >= 160000
                     THEN pg_has_role(session_user, r.oid, 'SET')
                     ELSE pg_has_role(session_user, r.oid, 'MEMBER') END, false),
-                coalesce(r.rolsuper OR r.rolbypassrls, false), caller.name
+                coalesce(r.rolsuper OR r.rolbypassrls, false), caller.name,
+                quote_ident(session_user)
             FROM (VALUES ('anon'), ('authenticated')) AS caller (name)
             LEFT JOIN pg_roles r ON r.rolname = caller.name";
-        let mut server = Server { login: String::new(), version: String::new(), roles: Vec::new() };
+        let mut server = Server {
+            login: String::new(),
+            quoted_login: String::new(),
+            version: String::new(),
+            roles: Vec::new(),
+        };
         for row in self.rows(sql, &[]).await? {
             server.login = column(&row, 0)?;
             server.version = column(&row, 1)?;
+            server.quoted_login = column(&row, 6)?;
             server.roles.push(CallerRole {
                 exists: column(&row, 2)?,
                 may_become: column(&row, 3)?,
@@ -168,6 +189,27 @@ impl Inspector {
             let rows = client.query_typed(sql, parameters).await;
             client.batch_execute("ROLLBACK").await?;
             rows
+        })
+        .await
+    }
+
+    /// Plans a statement as `authenticated`, under the search path of calls: permissions are checked,
+    /// and whether a view can be changed, and nothing is run. `None` where nothing is against it, as
+    /// far as the login can tell.
+    async fn plan(&self, statement: &str) -> Result<Option<Cause>, Cause> {
+        let client = &self.session.client;
+        let path = SearchPath::new(&self.schema);
+        let begin = format!(
+            "{BEGIN}; SET LOCAL lock_timeout = '1s'; SET LOCAL search_path = {path};
+             SET LOCAL \"request.jwt.claims\" = '{{\"role\": \"authenticated\"}}'; SET LOCAL ROLE authenticated"
+        );
+        self.in_time(async {
+            let refused = match client.batch_execute(&begin).await {
+                Ok(()) => client.query_typed(&format!("EXPLAIN {statement}"), &[]).await.err(),
+                Err(_) => None, // a login that may not become `authenticated` cannot tell
+            };
+            client.batch_execute("ROLLBACK").await?;
+            Ok(refused.map(|error| (&error).into()))
         })
         .await
     }

@@ -8,7 +8,11 @@ use std::{
 
 use tokio_postgres::config::{ChannelBinding, Config};
 
-use super::{Address, Host, Keepalive, PoolMode, SessionAttrs, SslMode, Target, url};
+use super::{
+    Address, Host, Keepalive, PoolMode, SessionAttrs, SslMode, Target,
+    parameters::{FOREIGN, PARAMETERS, is_harmless, is_known},
+    url,
+};
 use crate::db::tls;
 
 /// What names the service in `pg_stat_activity`.
@@ -18,43 +22,6 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// TCP keepalive: silence before the first probe, time between probes, probes before giving up.
 const KEEPALIVE: Keepalive =
     Keepalive { idle: Duration::from_secs(30), interval: Duration::from_secs(10), count: 3 };
-
-/// libpq's parameters that are understood, and the environment variable that gives each where the
-/// URL does not.
-const PARAMETERS: [(&str, &str); 16] = [
-    ("host", "PGHOST"),
-    ("port", "PGPORT"),
-    ("user", "PGUSER"),
-    ("password", "PGPASSWORD"),
-    ("dbname", "PGDATABASE"),
-    ("sslmode", "PGSSLMODE"),
-    ("sslrootcert", "PGSSLROOTCERT"),
-    ("application_name", "PGAPPNAME"),
-    ("options", "PGOPTIONS"),
-    ("connect_timeout", "PGCONNECT_TIMEOUT"),
-    ("channel_binding", "PGCHANNELBINDING"),
-    ("target_session_attrs", "PGTARGETSESSIONATTRS"),
-    ("keepalives", ""),
-    ("keepalives_idle", ""),
-    ("keepalives_interval", ""),
-    ("keepalives_count", ""),
-];
-
-/// Parameters that other clients know: named when refused, since their names are no secret.
-const FOREIGN: [(&str, &str); 12] = [
-    ("connection_limit", "use DATABASE_POOL_SIZE"),
-    ("pool_timeout", "use DATABASE_POOL_WAIT"),
-    ("schema", "use DATABASE_SCHEMA"),
-    ("search_path", "use DATABASE_SCHEMA"),
-    ("statement_cache_size", "use DATABASE_POOL_MODE=transaction"),
-    ("sslcert", "client certificates are not supported"),
-    ("sslkey", "client certificates are not supported"),
-    ("sslnegotiation", "only the usual negotiation is supported"),
-    ("gssencmode", "GSSAPI is not supported"),
-    ("hostaddr", "use host"),
-    ("load_balance_hosts", "hosts are tried in order"),
-    ("service", "service files are not supported"),
-];
 
 /// Reads what `name` and the `PG…` variables say.
 pub(super) fn target(
@@ -93,7 +60,10 @@ impl Given {
     }
 
     fn read_parts(&mut self, lookup: &dyn Fn(&str) -> Option<String>) {
-        for (key, variable) in PARAMETERS.iter().filter(|(_, variable)| !variable.is_empty()) {
+        // Those that are not understood too: libpq would use them, beside a URL as well.
+        let foreign = FOREIGN.iter().map(|(key, variable, _)| (key, variable));
+        let all = PARAMETERS.iter().map(|(key, variable)| (key, variable)).chain(foreign);
+        for (key, variable) in all.filter(|(_, variable)| !variable.is_empty()) {
             let value = lookup(variable).filter(|value| !value.is_empty());
             if let Some(value) = value
                 && self.parameters.iter().all(|parameter| parameter.key != *key)
@@ -158,10 +128,18 @@ impl Given {
     }
 
     fn refuse_unknown(&mut self) {
+        let has_password = self.parameters.iter().any(|parameter| parameter.key == "password");
+        self.parameters.retain(|Parameter { key, value, .. }| {
+            // A file for want of a password.
+            !(is_harmless(key, value) || key == "passfile" && has_password)
+        });
         for Parameter { key, source, .. } in self.parameters.iter().filter(|p| !is_known(&p.key)) {
-            let foreign = FOREIGN.iter().find(|(name, _)| name == key);
+            let foreign = FOREIGN.iter().find(|(name, ..)| name == key);
             self.problems.push(match foreign {
-                Some((name, advice)) => format!("{source}: {name} is not understood: {advice}"),
+                Some((_, variable, advice)) if variable == source => {
+                    format!("{source} is not understood: {advice}")
+                }
+                Some((name, _, advice)) => format!("{source}: {name} is not understood: {advice}"),
                 None => format!(
                     "{source} has a parameter after the `?` that is not understood; in a password, write ? as %3F, & as %26 and @ as %40"
                 ),
@@ -292,10 +270,6 @@ impl Given {
         };
         on.then_some(keepalive)
     }
-}
-
-fn is_known(key: &str) -> bool {
-    PARAMETERS.iter().any(|(name, _)| *name == key)
 }
 
 fn parse_bool(value: &str) -> Option<bool> {

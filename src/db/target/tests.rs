@@ -75,6 +75,48 @@ fn parts_make_a_target_and_complete_a_url() {
 }
 
 #[test]
+fn what_libpq_would_heed_is_refused_wherever_it_is_said() {
+    let parts = [("PGHOST", "h"), ("PGUSER", "u"), ("PGPASSWORD", "p")];
+    for (parameter, variable, value) in [
+        ("hostaddr", "PGHOSTADDR", "10.0.0.1"),
+        ("service", "PGSERVICE", "mine"),
+        ("sslcert", "PGSSLCERT", "/a.crt"),
+        ("sslkey", "PGSSLKEY", "/a.key"),
+        ("sslnegotiation", "PGSSLNEGOTIATION", "direct"),
+        ("gssencmode", "PGGSSENCMODE", "require"),
+        ("load_balance_hosts", "PGLOADBALANCEHOSTS", "random"),
+    ] {
+        let told = problems(&format!("postgres://u:p@h/d?{parameter}={value}"));
+        let start = format!("DATABASE_URL: {parameter} is not understood: ");
+        assert!(told.len() == 1 && told[0].starts_with(&start), "{told:#?}");
+        for place in [&parts[..], &[("DATABASE_URL", "postgres://u:p@h/d")]] {
+            let told = given(&[place, &[(variable, value)]].concat()).unwrap_err();
+            let start = format!("{variable} is not understood: ");
+            assert!(told.len() == 1 && told[0].starts_with(&start), "{told:#?}");
+        }
+    }
+    // A file with passwords matters where there is none.
+    let file = ("PGPASSFILE", "/home/me/.pgpass");
+    let told = given(&[("PGHOST", "h"), ("PGUSER", "u"), file]).unwrap_err();
+    assert!(told[0].starts_with("PGPASSFILE is not understood"), "{told:#?}");
+    given(&[&parts[..], &[file]].concat()).unwrap();
+}
+
+#[test]
+fn what_asks_for_no_more_than_is_done_is_let_be() {
+    let harmless = [
+        ("PGSSLNEGOTIATION", "postgres"),
+        ("PGGSSENCMODE", "prefer"),
+        ("PGLOADBALANCEHOSTS", "disable"),
+        ("PGSERVICEFILE", "/home/me/.pg_service.conf"),
+        ("PGPASSFILE", "/home/me/.pgpass"),
+        ("PGHOSTADDR", ""),
+        ("DATABASE_URL", "postgres://u:p@h/d?gssencmode=disable&sslnegotiation=postgres"),
+    ];
+    assert_eq!(shown(&given(&harmless).unwrap()), ["h:5432"]);
+}
+
+#[test]
 fn all_problems_are_told_at_once() {
     let told = problems("postgres://h:0/d?sslmode=maybe&connection_limit=1&connect_timeout=x");
     for part in
