@@ -4,11 +4,7 @@
 
 mod db_support;
 
-use std::{
-    io,
-    sync::{Arc, Mutex},
-    time::Duration,
-};
+use std::{cell::RefCell, io, time::Duration};
 
 use db_support::{LOGINS, Project, caller, inventory, pgbouncer::Pgbouncer, settings, until};
 use dev::testing::Database;
@@ -269,53 +265,27 @@ async fn a_schema_that_cannot_be_used_is_no_way_into_public() {
 
 #[tokio::test]
 async fn why_there_is_no_connection_is_logged_once_per_change() {
-    let log = Log::default();
-    let writer = log.clone();
-    let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone());
-    let _guard = tracing::subscriber::set_default(subscriber.finish());
-
+    log_by_thread();
     let project = Project::new().await;
     let db = db(&project.database, "authenticator", "nope");
-    let said = |text: &str| log.lines().iter().filter(|line| line.contains(text)).count();
+    let said = |text: &str| log().iter().filter(|line| line.contains(text)).count();
     let [missing, empty] =
         ["there is no schema nope", "there is no table users in the schema nope"];
     for _ in 0..3 {
         db.ping().await.unwrap_err();
     }
-    assert_eq!((said(missing), said(empty)), (1, 0), "{:#?}", log.lines());
+    assert_eq!((said(missing), said(empty)), (1, 0), "{:#?}", log());
     project.run("create schema nope; grant usage on schema nope to authenticated").await;
     for _ in 0..3 {
         db.ping().await.unwrap_err();
     }
-    assert_eq!((said(missing), said(empty)), (1, 1), "{:#?}", log.lines());
+    assert_eq!((said(missing), said(empty)), (1, 1), "{:#?}", log());
     project.run("create table nope.users ()").await;
     for _ in 0..3 {
         db.ping().await.unwrap();
     }
-    assert_eq!(log.lines().len(), 3, "{:#?}", log.lines());
+    assert_eq!(log().len(), 3, "{:#?}", log());
     assert_eq!(said("connected to the database again"), 1);
-}
-
-/// What was logged.
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl Log {
-    fn lines(&self) -> Vec<String> {
-        let text = String::from_utf8(self.0.lock().unwrap().clone()).unwrap();
-        let ours = text.lines().filter(|line| line.contains("user_service"));
-        ours.map(str::to_owned).collect()
-    }
-}
-
-impl io::Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
 }
 
 #[tokio::test]
@@ -338,4 +308,34 @@ async fn a_schema_that_was_never_there_is_no_way_into_public() {
         queries::full_name(&project.db("postgres"), &ada).await.unwrap(),
         Some(Some("Ada".to_owned()))
     );
+}
+
+thread_local! {
+    /// What this thread has logged: a test and all that it spawns run on one.
+    static LOG: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Has every thread log for itself. One subscriber for all, since a place in the code that was first
+/// reached without one may stay silent.
+fn log_by_thread() {
+    let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(|| ThreadLog);
+    tracing::subscriber::set_global_default(subscriber.finish()).unwrap();
+}
+
+/// The lines of ours that this thread has logged.
+fn log() -> Vec<String> {
+    let text = LOG.with_borrow(|log| String::from_utf8(log.clone()).unwrap());
+    text.lines().filter(|line| line.contains("user_service")).map(str::to_owned).collect()
+}
+
+struct ThreadLog;
+
+impl io::Write for ThreadLog {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        LOG.with_borrow_mut(|log| log.write(bytes))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
