@@ -84,8 +84,11 @@ test("Enter, pressed again while the name is being saved, saves it once", async 
     await route.continue();
   });
   await page.getByRole("button", { name: "Rename" }).click();
-  await page.getByLabel("New name").fill("Ada Lovelace");
-  for (let press = 0; press < 3; press += 1) await page.keyboard.press("Enter");
+  const name = page.getByLabel("New name");
+  await name.fill("Ada Lovelace");
+  // Twice before the page can show that it is busy, and once when it does.
+  await name.evaluate((input: HTMLInputElement) => [1, 2].forEach(() => input.form?.requestSubmit()));
+  await page.keyboard.press("Enter");
   release();
   await page.getByRole("heading", { name: "Ada Lovelace" }).waitFor();
   assert.equal(calls, 1);

@@ -38,6 +38,7 @@ export function RenameForm({ name, done }: RenameFormProps) {
       onKeyDown={onEscape}
       onSubmit={(event) => {
         event.preventDefault();
+        if (queries.isMutating()) return; // pressed again before the button could show it
         const fullName = new FormData(event.currentTarget).get("full_name");
         rename.mutate({ fullName: String(fullName) });
       }}
