@@ -49,8 +49,8 @@ impl std::error::Error for Error {}
 /// Serves on these listeners until `shutdown`, then drains.
 ///
 /// # Errors
-/// What cannot work however long one waits: an annotation, no certificate authorities. A database or an issuer
-/// that is down is none: the service is not ready until they are up.
+/// What cannot work however long one waits: an annotation, no certificate authorities. A database or
+/// an issuer that is down is none: the service is not ready until they are up.
 pub async fn run(
     config: Config,
     listener: TcpListener,

@@ -72,9 +72,9 @@ settings! {
         JWKS_REFRESH = "10m" "Between two fetches of the keys";
         JWKS_COOLDOWN = "30s" "The least time between two fetches, which unknown keys cause and failed ones call for";
         JWKS_TIMEOUT = "5s" "The longest time that a fetch may take";
-        JWKS_MAX_STALE = "24h" "How long the last keys are good while no newer can be had; at least JWKS_REFRESH and JWKS_TIMEOUT together";
+        JWKS_MAX_STALE = "24h" "How long the last keys are good while no newer can be had; should be at least JWKS_REFRESH and JWKS_TIMEOUT together";
         JWKS_ALLOW_HTTP = "off" "Whether keys may be fetched without TLS from elsewhere than loopback";
-        TOKEN_MAX_BYTES = "16KiB" "The longest token that is looked at; at least 4 KiB below MAX_HEADER_BYTES, for the other headers";
+        TOKEN_MAX_BYTES = "16KiB" "The longest token that is looked at; should be at least 4 KiB below MAX_HEADER_BYTES, for the other headers";
         TOKEN_CACHE_BYTES = "8MiB" "What verified tokens may take of memory";
         TOKEN_CACHE_TTL = "60s" "How long a verified token is not verified again";
         SESSION_CHECK = "off" "Whether a sign-out or a ban ends a token before its time";
@@ -84,7 +84,7 @@ settings! {
         CORS_ALLOWED_ORIGINS "The web pages that may call, comma-separated: https://app.example.com. * for all";
         REQUEST_TIMEOUT = "10s" "The longest unary call, and the longest wait for a stream's first message; grpc-timeout shortens it";
         MAX_BODY_BYTES = "256KiB" "A JSON body, what it unpacks to, or one gRPC message";
-        MAX_HEADER_BYTES = "32KiB" "A request's headers, on HTTP/1.1 and HTTP/2; at least 4 KiB above TOKEN_MAX_BYTES";
+        MAX_HEADER_BYTES = "32KiB" "A request's headers, on HTTP/1.1 and HTTP/2; should be at least 4 KiB above TOKEN_MAX_BYTES";
         MAX_CONCURRENT_CALLS = "1024" "Calls at a time, before OVERLOADED";
     }
     "Connections" {
